@@ -1,0 +1,118 @@
+"""YAML files as typed, strict models: an unknown key or a wrong type is one sentence with file, line and field."""
+
+from __future__ import annotations
+
+import types
+from pathlib import Path
+from typing import Any, TypeVar, Union, get_args, get_origin
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from simloop.errors import InputError, did_you_mean
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class Strict(BaseModel):
+    """A model that knows all its keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+
+def read_yaml(path: str | Path, model: type[M]) -> M:
+    """Read a YAML file into `model`; errors name the file, the line and the field."""
+    file = Path(path)
+    try:
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file{_neighbours(file)}") from None
+    except IsADirectoryError:
+        raise InputError(f"{path}: is a folder; give a YAML file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read as text: {error}") from None
+    try:
+        loader = yaml.SafeLoader(text)
+        node = loader.get_single_node()
+        content = loader.construct_document(node) if node is not None else None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        at = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise InputError(f"{path}{at}: not YAML: {getattr(error, 'problem', None) or error}") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: expected keys and values (for example {_example(model)}), got {_kind(content)}")
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        raise InputError(_sentence(file, node, model, error)) from None
+
+
+def _sentence(file: Path, node: Any, model: type[BaseModel], error: ValidationError) -> str:
+    first = min(error.errors(), key=lambda e: (e["type"] != "extra_forbidden", len(e["loc"])))
+    loc = [part for part in first["loc"] if not (isinstance(part, str) and part[:1].isupper())]
+    loc = [p for p in loc if p not in ("str", "int", "float", "bool", "[key]")]
+    at = f"{file}, line {_line(node, loc)}"
+    field = ".".join(str(p) for p in loc)
+    if first["type"] == "extra_forbidden":
+        return f"{at}: unknown key '{field}'{did_you_mean(str(loc[-1]), _keys(model, loc[:-1]))}"
+    if first["type"] == "missing":
+        return f"{at}: '{field}' is missing"
+    if first["type"] == "value_error":
+        return f"{at}: {field + ': ' if field else ''}{first['ctx']['error']}"
+    got = first.get("input")
+    shown = "nothing" if got is None else repr(got)[:60]
+    return f"{at}: {field}: {first['msg'][0].lower()}{first['msg'][1:]}, got {shown}"
+
+
+def _line(node: Any, loc: list[Any]) -> int:
+    """Line of the deepest part of `loc` that the YAML file has."""
+    line = node.start_mark.line
+    for part in loc:
+        if isinstance(node, yaml.MappingNode):
+            pairs = {k.value: (k, v) for k, v in node.value}
+            if str(part) not in pairs:
+                break
+            key, node = pairs[str(part)]
+            line = key.start_mark.line
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            line = node.start_mark.line
+        else:
+            break
+    return int(line) + 1
+
+
+def _keys(model: Any, loc: list[Any]) -> list[str]:
+    """Field names of the model found by following `loc` down from `model`."""
+    for part in loc:
+        models = [model] if isinstance(model, type) else []
+        annotation: Any = None
+        for m in models:
+            if issubclass(m, BaseModel) and str(part) in m.model_fields:
+                annotation = m.model_fields[str(part)].annotation
+        model = _inner_model(annotation) or model
+    return list(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []
+
+
+def _inner_model(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    if get_origin(annotation) in (Union, types.UnionType, dict, list, tuple):
+        for inner in get_args(annotation):
+            found = _inner_model(inner)
+            if found:
+                return found
+    return None
+
+
+def _kind(content: Any) -> str:
+    return "an empty file" if content is None else f"a {type(content).__name__}"
+
+
+def _example(model: type[BaseModel]) -> str:
+    return f"'{next(iter(model.model_fields))}: ...'"
+
+
+def _neighbours(file: Path) -> str:
+    folder = file.parent
+    return did_you_mean(file.name, [p.name for p in folder.iterdir()]) if folder.is_dir() else ""

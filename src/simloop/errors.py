@@ -1,0 +1,34 @@
+"""Errors that a person can act on: one sentence, what, where, what was expected, a close match."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class InputError(ValueError):
+    """Something given to simloop is wrong; the message is one sentence for the person who gave it."""
+
+
+class MissingExtra(ImportError):
+    """A feature needs an optional dependency; the message names the extra that brings it."""
+
+    def __init__(self, feature: str, extra: str) -> None:
+        super().__init__(f"{feature} needs the extra '{extra}': pip install 'simloop[{extra}]'")
+
+
+def did_you_mean(name: str, names: Iterable[str]) -> str:
+    """Return " (did you mean 'a' or 'b'?)" with the close matches of `name`, or ""."""
+    close = difflib.get_close_matches(name, list(names), n=2, cutoff=0.5)
+    return f" (did you mean {' or '.join(map(repr, close))}?)" if close else ""
+
+
+def unknown(what: str, name: str, names: Iterable[str]) -> InputError:
+    """Return the error for a name that is none of `names`: it lists close matches, else all of them."""
+    known = list(names)
+    hint = did_you_mean(name, known) or (f" (there are: {', '.join(known)})" if known else "")
+    return InputError(f"unknown {what} {name!r}{hint}")
+
+
+class DataWarning(UserWarning):
+    """Something in the data is probably not what its owner thinks; the message gives the evidence."""

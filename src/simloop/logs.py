@@ -1,0 +1,348 @@
+"""Reading logs of real machines: CSV, NPZ and Parquet, as files, folders or globs, into a TrajectorySet.
+
+A column map says which column is the time, which are the observed channels, which the actions, and their units:
+
+    time: {column: t, unit: ms}
+    channels: {shoulder: {column: pos1, unit: deg}, elbow: pos2}
+    actions: {motor1: tau1}
+
+Whatever cannot be trusted is named with its file, line and column. A jump in time splits a recording, so that
+nothing is ever compared across it.
+"""
+
+from __future__ import annotations
+
+import csv
+import glob
+import math
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from pydantic import Field, field_validator
+
+from simloop.config import Strict, read_yaml
+from simloop.errors import DataWarning, InputError, did_you_mean
+from simloop.parameters import Array
+from simloop.trajectories import Channel, TrajectorySet
+
+SUFFIXES = (".csv", ".npz", ".parquet")
+
+#: factor to the unit that simloop computes in, by that unit
+UNITS: dict[str, dict[str, float]] = {
+    "s": {"s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9, "min": 60.0},
+    "rad": {"rad": 1.0, "deg": math.pi / 180, "rev": 2 * math.pi},
+    "rad/s": {"rad/s": 1.0, "deg/s": math.pi / 180, "rpm": math.pi / 30},
+    "m": {"m": 1.0, "cm": 1e-2, "mm": 1e-3},
+    "m/s": {"m/s": 1.0, "cm/s": 1e-2, "mm/s": 1e-3},
+    "N m": {"N m": 1.0, "Nm": 1.0, "N*m": 1.0, "mNm": 1e-3, "N mm": 1e-3},
+    "N": {"N": 1.0, "mN": 1e-3, "kN": 1e3},
+    "V": {"V": 1.0, "mV": 1e-3},
+    "A": {"A": 1.0, "mA": 1e-3},
+}
+
+
+class Column(Strict):
+    """A column of a log (four, in the order w, x, y, z, for a quaternion) and the unit that it is written in."""
+
+    column: str | list[str]
+    unit: str | None = None
+
+    @property
+    def names(self) -> list[str]:
+        return [self.column] if isinstance(self.column, str) else self.column
+
+
+class ColumnMap(Strict):
+    """Which columns of a log hold the time, the observed channels and the actions."""
+
+    time: Column = Field(default_factory=lambda: Column(column="time"))
+    channels: dict[str, Column]
+    actions: dict[str, Column] = {}
+
+    @field_validator("time", mode="before")
+    @classmethod
+    def _time_by_name(cls, value: object) -> object:
+        return {"column": value} if isinstance(value, str) else value
+
+    @field_validator("channels", "actions", mode="before")
+    @classmethod
+    def _columns_by_name(cls, value: object) -> object:
+        if not isinstance(value, dict):
+            return value
+        return {k: {"column": v} if isinstance(v, str | list) else v for k, v in value.items()}
+
+    @classmethod
+    def read(cls, path: str | Path) -> ColumnMap:
+        return read_yaml(path, cls)
+
+
+def find_logs(where: str | Path) -> list[Path]:
+    """Return the log files that a file, a folder (searched through) or a glob names, sorted by their full path."""
+    path = Path(where)
+    if path.is_file():
+        if path.suffix.lower() not in SUFFIXES:
+            raise InputError(f"{path}: not a log that simloop reads (expected {', '.join(SUFFIXES)})")
+        return [path]
+    if path.is_dir():
+        files = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+        if not files:
+            raise InputError(f"{path}: no recordings in this folder (expected {', '.join(SUFFIXES)} files)")
+        return files
+    if glob.has_magic(str(where)):
+        files = sorted(Path(p) for p in glob.glob(str(where), recursive=True) if Path(p).suffix.lower() in SUFFIXES)
+        if not files:
+            raise InputError(f"{where}: no {', '.join(SUFFIXES)} file matches this pattern")
+        return files
+    names = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
+    raise InputError(f"{where}: no such file or folder{did_you_mean(path.name, names)}")
+
+
+def read_logs(
+    files: Sequence[Path], columns: ColumnMap, channels: Sequence[Channel], actions: Sequence[Channel]
+) -> TrajectorySet:
+    """Read log files into one TrajectorySet with the given channels and actions, in their order and units.
+
+    Rows whose time does not advance are dropped with a warning; time that runs backwards, and values that are not
+    finite, are errors; a jump in time (over 10 median steps and 50 ms) starts a new episode.
+    """
+    _check_names(columns, channels, actions)
+    episodes: list[tuple[str, Array, Array, Array]] = []
+    for file in files:
+        table = read_table(file)
+        time = _column(table, file, columns.time, Channel("time", "s"))[:, 0]
+        values = [_column(table, file, columns.channels[c.name], c) for c in channels]
+        commands = [_column(table, file, columns.actions[a.name], a, last=len(time)) for a in actions]
+        x = np.concatenate(values, axis=1)
+        u = np.concatenate(commands, axis=1) if commands else np.zeros((len(time), 0))
+        for name, block in (("channels", x), ("actions", u)):
+            if len(block) != len(time):
+                raise InputError(f"{file}: {name} have {len(block)} rows, the time has {len(time)}")
+        keep = _check_time(time, file, table)
+        for channel, column in zip(channels, values, strict=True):
+            _warn_degrees(file, channel, columns.channels[channel.name], time[keep], column[keep, 0])
+        time, x, u = time[keep], x[keep], u[keep]
+        cuts = _jumps(time, file)
+        for k, (a, b) in enumerate(zip([0, *cuts], [*cuts, len(time)], strict=True)):
+            name = str(file) if not cuts else f"{file}[{k}]"
+            episodes.append((name, time[a:b], x[a:b], u[a:b]))
+    return TrajectorySet(
+        channels=tuple(channels),
+        action_channels=tuple(actions),
+        time=np.concatenate([e[1] for e in episodes]),
+        values=np.concatenate([e[2] for e in episodes]),
+        actions=np.concatenate([e[3] for e in episodes]),
+        offsets=np.cumsum([0] + [len(e[1]) for e in episodes]),
+        sources=tuple(e[0] for e in episodes),
+    )
+
+
+def read_table(file: Path) -> dict[str, Array]:
+    """Read one log as {column name: (T,) float64}; a 2-D array `a` of an NPZ gives `a.0`, `a.1`, ..."""
+    suffix = file.suffix.lower()
+    try:
+        if file.stat().st_size == 0:
+            raise InputError(f"{file}: an empty file")
+        if suffix == ".csv":
+            return _read_csv(file)
+        if suffix == ".parquet":
+            return _read_parquet(file)
+        return _read_npz(file)
+    except FileNotFoundError:
+        raise InputError(f"{file}: no such file") from None
+    except (PermissionError, IsADirectoryError) as error:
+        raise InputError(f"{file}: cannot be read: {error.strerror}") from None
+
+
+def _read_csv(file: Path) -> dict[str, Array]:
+    try:
+        with open(file, encoding="utf-8-sig", newline="") as lines:
+            header = lines.readline().strip()
+    except UnicodeDecodeError:
+        raise InputError(f"{file}: not text, so not a CSV file") from None
+    delimiter = max(",;\t", key=header.count)
+    names = [n.strip() for n in next(csv.reader([header], delimiter=delimiter), [])]
+    if names and all(_is_number(n) for n in names):
+        raise InputError(f"{file}, line 1: expected the names of the columns, got numbers")
+    twice = sorted({n for n in names if names.count(n) > 1})
+    if twice:
+        raise InputError(f"{file}, line 1: column {twice[0]!r} stands there twice")
+    try:
+        rows = np.loadtxt(file, delimiter=delimiter, skiprows=1, ndmin=2, encoding="utf-8-sig", comments=None)
+    except ValueError:
+        raise InputError(_bad_cell(file, delimiter, names)) from None
+    if not len(rows):
+        raise InputError(f"{file}: has column names but no rows")
+    if rows.shape[1] != len(names):
+        raise InputError(f"{file}, line 2: {rows.shape[1]} values for {len(names)} column names")
+    return dict(zip(names, rows.T, strict=True))
+
+
+def _bad_cell(file: Path, delimiter: str, names: list[str]) -> str:
+    """Say where a CSV file first fails to be numbers under its header."""
+    try:
+        with open(file, encoding="utf-8-sig", newline="") as lines:
+            for number, cells in enumerate(csv.reader(lines, delimiter=delimiter), 1):
+                if number == 1 or not cells:
+                    continue
+                if len(cells) != len(names):
+                    return f"{file}, line {number}: {len(cells)} values for {len(names)} column names"
+                for name, cell in zip(names, cells, strict=True):
+                    if not _is_number(cell):
+                        what = repr(cell) if cell.strip() else "nothing"
+                        return f"{file}, line {number}, column {name!r}: expected a number, got {what}"
+    except UnicodeDecodeError:
+        return f"{file}: not text, so not a CSV file"
+    return f"{file}: cannot be read as a table of numbers"
+
+
+def _read_npz(file: Path) -> dict[str, Array]:
+    try:
+        with np.load(file, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+    except ValueError as error:
+        if "pickle" in str(error):
+            raise InputError(f"{file}: holds Python objects (pickle), which simloop does not read") from None
+        raise InputError(f"{file}: not an NPZ file") from None
+    except Exception:  # a damaged archive raises whatever its decompressor does
+        raise InputError(f"{file}: not an NPZ file, or a damaged one") from None
+    table: dict[str, Array] = {}
+    for name, array in arrays.items():
+        if array.dtype.kind not in "fiub" or array.ndim not in (1, 2):
+            continue
+        x = array.astype(float)
+        table.update({name: x} if x.ndim == 1 else {f"{name}.{j}": x[:, j] for j in range(x.shape[1])})
+    return table
+
+
+def _read_parquet(file: Path) -> dict[str, Array]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        frame = pq.read_table(file)
+    except (pa.ArrowException, OSError):
+        raise InputError(f"{file}: not a Parquet file, or a damaged one") from None
+    table: dict[str, Array] = {}
+    for name in frame.column_names:
+        kind = frame.schema.field(name).type
+        if pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind):
+            table[name] = frame[name].cast(pa.float64()).to_numpy().astype(float)
+    return table
+
+
+def _column(table: dict[str, Array], file: Path, column: Column, channel: Channel, last: int = 0) -> Array:
+    """Return the columns of one channel, (T, width), in the channel's unit, finite."""
+    names = column.names
+    if len(names) != channel.width:
+        raise InputError(f"column map: {channel.name!r} needs {channel.width} columns, got {len(names)}")
+    for name in names:
+        if name not in table:
+            raise InputError(
+                f"{file}: no column {name!r} for {channel.name!r}"
+                f"{did_you_mean(name, table) or f'; it has {_shortened(list(table))}'}"
+            )
+    x = np.stack([table[name] for name in names], axis=1)
+    if last and len(x) == last - 1:  # one action for each step, not each state: the last one holds
+        x = np.concatenate([x, x[-1:]])
+    bad = ~np.isfinite(x)
+    if bad.any():
+        row, j = np.argwhere(bad)[0]
+        line = f"line {row + 2}" if file.suffix.lower() == ".csv" else f"row {row}"
+        raise InputError(
+            f"{file}, {line}, column {names[j]!r}: {x[row, j]} ({bad.any(axis=1).sum()} such rows); expected finite"
+            " numbers: cut these rows out of the log"
+        )
+    return x * _factor(column.unit, channel)
+
+
+def _factor(unit: str | None, channel: Channel) -> float:
+    if unit is None or unit == channel.unit:
+        return 1.0
+    known = UNITS.get(channel.unit, {channel.unit: 1.0})
+    if unit not in known:
+        raise InputError(f"column map: unit {unit!r} of {channel.name!r} is none of {', '.join(known) or '(no unit)'}")
+    return known[unit]
+
+
+def _check_names(columns: ColumnMap, channels: Sequence[Channel], actions: Sequence[Channel]) -> None:
+    """Raise if the map names what the world lacks, or lacks what the world needs."""
+    for what, have, need in (
+        ("channel", columns.channels, [c.name for c in channels]),
+        ("action", columns.actions, [a.name for a in actions]),
+    ):
+        for name in have:
+            if name not in need:
+                hint = did_you_mean(name, need) or f" (it has: {', '.join(need) or 'none'})"
+                raise InputError(f"column map: the world has no {what} {name!r}{hint}")
+        for name in need:
+            if name not in have:
+                raise InputError(f"column map: {what} {name!r} of the world has no column; add it under '{what}s'")
+
+
+def _check_time(time: Array, file: Path, table: dict[str, Array]) -> Array:
+    """Return which rows to keep; raise where the time runs backwards."""
+    if len(time) < 2:
+        raise InputError(f"{file}: {len(time)} row is no recording; expected at least 2")
+    step = np.diff(time)
+    if (step < 0).any():
+        row = int(np.argmax(step < 0)) + 1
+        raise InputError(
+            f"{file}, line {row + 2}: time runs backwards, from {time[row - 1]:g} s to {time[row]:g} s;"
+            " sort the log, or split it where the clock was set back"
+        )
+    keep = np.concatenate([[True], step > 0])
+    if not keep.all():
+        warnings.warn(
+            f"{file}: {int((~keep).sum())} rows repeat the time of the row before (first at line"
+            f" {int(np.argmin(keep)) + 2}); they were dropped",
+            DataWarning,
+            stacklevel=3,
+        )
+    return keep
+
+
+def _jumps(time: Array, file: Path) -> list[int]:
+    """Return the rows before which the time jumps, with a warning."""
+    step = np.diff(time)
+    if not len(step):
+        return []
+    limit = max(10 * float(np.median(step)), 0.05)
+    at = [int(i) + 1 for i in np.flatnonzero(step > limit)]
+    if at:
+        warnings.warn(
+            f"{file}: the time jumps {len(at)} times (first by {step[at[0] - 1]:.3g} s at {time[at[0] - 1]:.3g} s,"
+            f" against a usual step of {np.median(step):.2g} s); the recording was split there",
+            DataWarning,
+            stacklevel=3,
+        )
+    return at
+
+
+def _warn_degrees(file: Path, channel: Channel, column: Column, time: Array, x: Array) -> None:
+    """Warn if an angle without a stated unit moves as only degrees would."""
+    if channel.kind != "angle" or column.unit is not None or len(x) < 3:
+        return
+    span = float(np.ptp(x))
+    speed = float(np.percentile(np.abs(np.diff(x) / np.diff(time)), 99))
+    if span > 50 and speed > 50:
+        warnings.warn(
+            f"{file}, column {column.names[0]!r}: spans {span:.0f} and moves at up to {speed:.0f} per second, which as"
+            f" radians would be {span / 2 / math.pi:.0f} turns at {speed * 30 / math.pi:.0f} rpm; if these are"
+            " degrees, say 'unit: deg' in the column map (or 'unit: rad' to silence this)",
+            DataWarning,
+            stacklevel=3,
+        )
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _shortened(names: list[str]) -> str:
+    return ", ".join(names[:8]) + (", ..." if len(names) > 8 else "") or "no numeric columns"

@@ -1,0 +1,137 @@
+"""The catalogue of public recordings: what they are, where they come from, and which of them are on this machine.
+
+    simloop data get double-pendulum          # explicit download, hash checked
+    SIMLOOP_DATA=/my/recordings               # or a folder that holds the sources' own layout
+
+Each entry keeps the layout of its public source, so a folder made by `data get` and a copy of the original both work.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from simloop.errors import InputError, unknown
+from simloop.runs import write_aside
+
+
+@dataclass(frozen=True)
+class Split:
+    """A named part of an entry: the files of `folder` (sorted by full path) whose indices are listed."""
+
+    folder: str
+    indices: tuple[int, ...] | None = None  # None: all files
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Public recordings of one machine.
+
+    `files` maps each file, relative to the entry's folder, to its SHA-256. `splits` names parts of them.
+    """
+
+    name: str
+    world: str
+    machine: str
+    source: str
+    url: str  # a file's address is url + its relative path
+    licence: str
+    citation: str
+    megabytes: float
+    files: dict[str, str]
+    splits: dict[str, Split] = field(default_factory=dict)
+
+    @property
+    def folder(self) -> Path:
+        return data_folder() / self.name
+
+    def paths(self, split: str) -> list[Path]:
+        """The files of a split, on this machine or not."""
+        part = self.splits[split]
+        names = sorted(n for n in self.files if n.startswith(part.folder + "/"))
+        chosen = names if part.indices is None else [names[i] for i in part.indices]
+        return [self.folder / n for n in chosen]
+
+    def present(self, split: str) -> bool:
+        return all(p.is_file() for p in self.paths(split))
+
+
+def data_folder() -> Path:
+    """The folder of recordings: $SIMLOOP_DATA, else the user's data folder by the platform's convention."""
+    if os.environ.get("SIMLOOP_DATA"):
+        return Path(os.environ["SIMLOOP_DATA"])
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support" / "simloop"
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "simloop"
+
+
+def entries() -> dict[str, Entry]:
+    """All entries of the catalogue by name."""
+    from simloop.targets.double_pendulum import DOUBLE_PENDULUM
+
+    return {e.name: e for e in (DOUBLE_PENDULUM,)}
+
+
+def find(name: str) -> tuple[Entry, str] | None:
+    """Return the entry and split that a target's name means ("double-pendulum/design-c1/test"), or None."""
+    entry_name, _, split = name.partition("/")
+    entry = entries().get(entry_name)
+    if entry is None:
+        return None
+    if split not in entry.splits:
+        if Path(name).exists():
+            return None
+        raise unknown(f"part of {entry_name!r}:", split, entry.splits)
+    return entry, split
+
+
+def get(
+    name: str, *, split: str | None = None, progress: Callable[[str], None] = lambda _: None, url: str | None = None
+) -> Path:
+    """Download an entry's missing files and check their hashes; files already there are checked and kept.
+
+    Args:
+        name: the entry; `split` restricts it to one part.
+        progress: told of each file.
+        url: another place to fetch from, instead of the entry's own.
+    """
+    if name not in entries():
+        raise unknown("entry of the catalogue", name, entries())
+    entry = entries()[name]
+    wanted = entry.files if split is None else {
+        str(p.relative_to(entry.folder)): entry.files[str(p.relative_to(entry.folder))] for p in entry.paths(split)
+    }  # fmt: skip
+    for relative, digest in wanted.items():
+        path = entry.folder / relative
+        if path.is_file():
+            if _sha256(path.read_bytes()) != digest:
+                raise InputError(f"{path}: differs from the published file (SHA-256); delete it and try again")
+            continue
+        progress(relative)
+        content = _fetch((url or entry.url) + relative)
+        if _sha256(content) != digest:
+            raise InputError(f"{relative}: what was downloaded is not the published file (SHA-256 differs); not kept")
+        with write_aside(path) as file:
+            file.write(content)
+    return entry.folder
+
+
+def _fetch(address: str) -> bytes:
+    try:
+        with urllib.request.urlopen(address, timeout=20) as answer:
+            return bytes(answer.read())
+    except (urllib.error.URLError, TimeoutError, OSError) as error:
+        reason = getattr(error, "reason", error)
+        raise InputError(
+            f"{address}: cannot be downloaded ({reason}); download it elsewhere and set SIMLOOP_DATA to its folder"
+        ) from None
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

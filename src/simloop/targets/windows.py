@@ -1,0 +1,194 @@
+"""From recordings to windows that a world can replay: a regular grid, filtered starts, held actions.
+
+Follows the protocol for open-loop replay: positions are resampled linearly, actions by zero-order hold (never
+interpolated); a window starts at a Savitzky-Golay estimate of position and velocity, which looks about 14 ms ahead:
+fine for replay, not for control.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simloop.errors import DataWarning, InputError
+from simloop.parameters import Array
+from simloop.targets.target import file_of
+from simloop.trajectories import Channel, TrajectorySet, columns
+from simloop.worlds.world import Segments, World
+
+#: lengths of the Savitzky-Golay filters (order 3) for position and for velocity, s
+POSITION_FILTER, VELOCITY_FILTER, ORDER = 0.022, 0.030, 3
+#: grid points at the start of a recording that no window starts in, so that delayed actions have a past
+FIRST = 20
+
+
+@dataclass(frozen=True, eq=False)
+class Windows:
+    """Windows of one horizon, ready to simulate and to compare.
+
+    Attributes:
+        horizon: s, what was asked for.
+        segments: one for each window.
+        measured: (n, K, D) the recording at `segments.recorded`: raw positions, estimated rates.
+        before: (n, D) the same at the start of the window, from the filter.
+        file: (n,) index into `files`, which windows are clustered by.
+        files: names.
+    """
+
+    horizon: float
+    segments: Segments
+    measured: Array
+    before: Array
+    file: NDArray[np.int64]
+    files: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.segments)
+
+    def take(self, index: NDArray[np.int64]) -> Windows:
+        """Return the windows `index` (m,)."""
+        return Windows(
+            self.horizon, self.segments.take(index), self.measured[index], self.before[index], self.file[index], self.files
+        )
+
+
+class Replay:
+    """Recordings on a world's control grid, from which windows are cut."""
+
+    def __init__(self, world: World, recordings: TrajectorySet) -> None:
+        if not len(recordings):
+            raise InputError("the target holds no recordings")
+        self.world = world
+        self.sources = recordings.sources
+        grids = [_grid(recordings.episode(e), world) for e in range(len(recordings))]
+        longest = max(len(x) for x, _, _, _ in grids)
+        self.length = np.array([len(x) for x, _, _, _ in grids])
+        self.measured, self.filtered, self.states, self.actions = (
+            np.stack([_padded(g[i], longest) for g in grids]) for i in range(4)
+        )
+
+    def windows(self, horizon: float, *, stride: float | None = None, every: float | None = None) -> Windows:
+        """Cut windows of `horizon` s, one each `stride` s (default: not overlapping), compared each `every` s.
+
+        By default a window is compared at its end alone. Recordings shorter than a window are left out with a
+        warning; if all are, that is an error.
+        """
+        dt = self.world.control_dt
+        steps = max(1, round(horizon / dt))
+        step = max(1, round((stride or horizon) / dt))
+        each = steps if every is None else max(1, min(steps, round(every / dt)))
+        starts = [np.arange(FIRST, n - steps, step) for n in self.length]
+        short = [self.sources[e] for e, s in enumerate(starts) if not len(s)]
+        if len(short) == len(starts):
+            longest = max(self.length) * dt
+            raise InputError(
+                f"the longest of {len(short)} recordings lasts {longest:.3g} s: too short for a window of {horizon:g} s"
+                f" and the {FIRST * dt:g} s before it; give a shorter --horizon"
+            )
+        if short:
+            warnings.warn(
+                f"{len(short)} recordings are shorter than a window of {horizon:g} s and were left out:"
+                f" {', '.join(short[:3])}{', ...' if len(short) > 3 else ''}",
+                DataWarning,
+                stacklevel=2,
+            )
+        recording = np.repeat(np.arange(len(starts)), [len(s) for s in starts])
+        start = np.concatenate(starts).astype(np.int64)
+        segments = Segments(
+            state=self.states[recording, start],
+            actions=self.actions,
+            recording=recording,
+            start=start,
+            steps=steps,
+            every=each,
+        )
+        files = tuple(dict.fromkeys(file_of(s) for s in self.sources))
+        return Windows(
+            horizon=horizon,
+            segments=segments,
+            measured=self.measured[recording[:, None], start[:, None] + segments.recorded],
+            before=self.filtered[recording, start],
+            file=np.array([files.index(file_of(self.sources[r])) for r in recording]),
+            files=files,
+        )
+
+
+def _grid(episode: TrajectorySet, world: World) -> tuple[Array, Array, Array, Array]:
+    """Return (raw positions and estimated rates, the same filtered, states, actions) on the control grid."""
+    dt = world.control_dt
+    time = episode.time
+    grid = np.arange(time[0], time[-1], dt)
+    if len(grid) < 5:
+        raise InputError(
+            f"{episode.sources[0]}: lasts {time[-1] - time[0]:.3g} s, less than five control steps of {dt:g} s"
+        )
+    raw = _resample(time, episode.values, grid, episode.channels)
+    held = np.searchsorted(time, grid + 1e-12, side="right") - 1
+    actions = episode.actions[held]
+    smooth = _filtered(raw, episode.channels, dt, POSITION_FILTER, 0)
+    slope = _filtered(raw, episode.channels, dt, VELOCITY_FILTER, 1)
+    rates = _rates(smooth, slope, episode.channels)
+    measured = _with_rates(raw, rates, episode.channels, world.channels)
+    filtered = _with_rates(smooth, rates, episode.channels, world.channels)
+    return measured, filtered, world.state(smooth, rates), actions
+
+
+def _resample(time: Array, values: Array, grid: Array, channels: Sequence[Channel]) -> Array:
+    """Interpolate linearly; angles are unwrapped first, quaternions kept on one side and normalised."""
+    x = values.copy()
+    for channel, at in zip(channels, columns(channels), strict=True):
+        if channel.kind == "angle":
+            x[:, at] = np.unwrap(x[:, at], axis=0)
+        elif channel.kind == "quaternion":
+            same = np.where((x[1:, at] * x[:-1, at]).sum(1) < 0, -1.0, 1.0)
+            x[1:, at] *= np.cumprod(same)[:, None]
+    out = np.stack([np.interp(grid, time, x[:, j]) for j in range(x.shape[1])], axis=1)
+    return _normalised(out, channels)
+
+
+def _filtered(x: Array, channels: Sequence[Channel], dt: float, seconds: float, derivative: int) -> Array:
+    """Savitzky-Golay over about `seconds`: the largest odd number of samples within, at least order + 2."""
+    from scipy.signal import savgol_filter
+
+    samples = int(seconds / dt + 1e-9)
+    samples -= 1 - samples % 2
+    samples = max(samples, ORDER + 2)
+    samples = min(samples, len(x) - (1 - len(x) % 2))
+    out = np.asarray(savgol_filter(x, samples, ORDER, deriv=derivative, delta=dt, axis=0))
+    return out if derivative else _normalised(out, channels)
+
+
+def _normalised(x: Array, channels: Sequence[Channel]) -> Array:
+    for channel, at in zip(channels, columns(channels), strict=True):
+        if channel.kind == "quaternion":
+            x[:, at] /= np.linalg.norm(x[:, at], axis=1, keepdims=True)
+    return x
+
+
+def _rates(x: Array, slope: Array, channels: Sequence[Channel]) -> Array:
+    """Derivatives in tangent form: a quaternion's slope becomes the angular velocity in the body's frame."""
+    parts = []
+    for channel, at in zip(channels, columns(channels), strict=True):
+        if channel.kind == "quaternion":
+            q, d = x[:, at], slope[:, at]
+            vector = q[:, :1] * d[:, 1:] - d[:, :1] * q[:, 1:] - np.cross(q[:, 1:], d[:, 1:])
+            parts.append(2 * vector)
+        else:
+            parts.append(slope[:, at])
+    return np.concatenate(parts, axis=1)
+
+
+def _with_rates(x: Array, rates: Array, have: Sequence[Channel], want: Sequence[Channel]) -> Array:
+    """Arrange positions and rates in the order of the world's channels."""
+    at = {c.name: s for c, s in zip(have, columns(have), strict=True)}
+    ends = np.cumsum([0] + [3 if c.kind == "quaternion" else c.width for c in have])
+    rate_at = {c.name: slice(int(ends[i]), int(ends[i + 1])) for i, c in enumerate(have)}
+    return np.concatenate([rates[:, rate_at[c.rate_of]] if c.rate_of else x[:, at[c.name]] for c in want], axis=1)
+
+
+def _padded(x: Array, length: int) -> Array:
+    return np.concatenate([x, np.repeat(x[-1:], length - len(x), axis=0)]) if len(x) < length else x

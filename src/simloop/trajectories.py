@@ -1,0 +1,193 @@
+"""Trajectories: what was observed and done over time, simulated or recorded, in one layout.
+
+A `TrajectorySet` holds many episodes of any lengths as flat arrays: row r belongs to the episode e with
+`offsets[e] <= r < offsets[e + 1]`. Channels know their unit and kind, so that differences are geodesic where they
+must be: an angle differs by at most half a turn, a quaternion by a rotation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simloop.errors import InputError, unknown
+from simloop.parameters import Array
+
+ChannelKind = Literal["linear", "angle", "quaternion", "spin", "category"]
+_WIDTH = {"quaternion": 4, "spin": 3}
+
+
+@dataclass(frozen=True)
+class Channel:
+    """One observed or commanded quantity.
+
+    `width` columns: 4 for a quaternion (w, x, y, z), 3 for a spin (angular velocity in the body's frame), else 1.
+    `rate_of` names the channel whose time derivative this one is; recordings need not hold it.
+    """
+
+    name: str
+    unit: str = ""
+    kind: ChannelKind = "linear"
+    rate_of: str = ""
+
+    @property
+    def width(self) -> int:
+        return _WIDTH.get(self.kind, 1)
+
+
+def columns(channels: Sequence[Channel]) -> list[slice]:
+    """Return where each channel stands among the columns of `values`."""
+    ends = np.cumsum([0] + [c.width for c in channels])
+    return [slice(int(a), int(b)) for a, b in zip(ends[:-1], ends[1:], strict=True)]
+
+
+def difference(a: Array, b: Array, channels: Sequence[Channel]) -> Array:
+    """Return a - b channel by channel, geodesic: (..., D) and (..., D) -> (..., sum of tangent widths).
+
+    Linear channels subtract; angles (rad) wrap into [-pi, pi); quaternions give the rotation vector (rad, 3
+    columns) that takes b to a, in b's frame; categories give 0 where equal and 1 where not.
+    """
+    parts = []
+    for channel, at in zip(channels, columns(channels), strict=True):
+        x, y = a[..., at], b[..., at]
+        if channel.kind == "angle":
+            parts.append((x - y + np.pi) % (2 * np.pi) - np.pi)
+        elif channel.kind == "quaternion":
+            parts.append(rotation_between(y, x))
+        elif channel.kind == "category":
+            parts.append((x != y).astype(float))
+        else:
+            parts.append(x - y)
+    return np.concatenate(parts, axis=-1)
+
+
+def rotation_between(p: Array, q: Array) -> Array:
+    """Return the rotation vector (..., 3), rad, of conj(p) * q for unit quaternions (..., 4) in w, x, y, z."""
+    w = (p * q).sum(-1)
+    pv, qv = p[..., 1:], q[..., 1:]
+    v = p[..., :1] * qv - q[..., :1] * pv - np.cross(pv, qv)
+    sign = np.where(w < 0, -1.0, 1.0)
+    norm = np.linalg.norm(v, axis=-1)
+    angle = 2 * np.arctan2(norm, np.abs(w))
+    scale = np.where(norm > 1e-12, angle / np.maximum(norm, 1e-12), 2.0)
+    return np.asarray(v * (sign * scale)[..., None])
+
+
+@dataclass(frozen=True, eq=False)
+class TrajectorySet:
+    """Episodes of observations and actions.
+
+    Attributes:
+        channels, action_channels: what the columns of `values` and `actions` are.
+        time: (N,) s, increasing inside an episode.
+        values: (N, D) observations; NaN throughout an episode that diverged.
+        actions: (N, A) the action that holds from this row's time on.
+        offsets: (E + 1,) first row of each episode, and N.
+        entity: (N,) whose row it is, where an episode has several (people in a crowd); zeros otherwise.
+        parameters: (E, d) drawn parameters, or None for recordings of the real thing.
+        diverged: (E,) whether the simulation blew up.
+        sources: one name for each episode: the file it was read from, or what made it.
+        meta: seed, world, versions, hash of the distribution.
+    """
+
+    channels: tuple[Channel, ...]
+    time: Array
+    values: Array
+    offsets: NDArray[np.int64]
+    action_channels: tuple[Channel, ...] = ()
+    actions: Array = field(default_factory=lambda: np.zeros((0, 0)))
+    entity: NDArray[np.int64] | None = None
+    parameters: Array | None = None
+    diverged: NDArray[np.bool_] | None = None
+    sources: tuple[str, ...] = ()
+    meta: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        n, width = len(self.time), sum(c.width for c in self.channels)
+        if self.values.shape != (n, width):
+            raise InputError(f"trajectory values must have shape ({n}, {width}), got {self.values.shape}")
+        if self.offsets[0] != 0 or self.offsets[-1] != n or (np.diff(self.offsets) < 0).any():
+            raise InputError(f"trajectory offsets must rise from 0 to {n}")
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    @cached_property
+    def regular(self) -> Array:
+        """Values as (E, T, D) where every episode has the same length; an InputError otherwise."""
+        lengths = np.diff(self.offsets)
+        if len(lengths) and (lengths != lengths[0]).any():
+            raise InputError("these episodes have different lengths")
+        return self.values.reshape(len(self), -1, self.values.shape[1])
+
+    def episode(self, e: int) -> TrajectorySet:
+        """Return episode e alone."""
+        at = slice(int(self.offsets[e]), int(self.offsets[e + 1]))
+        return TrajectorySet(
+            channels=self.channels,
+            time=self.time[at],
+            values=self.values[at],
+            offsets=np.array([0, at.stop - at.start]),
+            action_channels=self.action_channels,
+            actions=self.actions[at] if len(self.actions) else self.actions,
+            entity=None if self.entity is None else self.entity[at],
+            parameters=None if self.parameters is None else self.parameters[e : e + 1],
+            diverged=None if self.diverged is None else self.diverged[e : e + 1],
+            sources=self.sources[e : e + 1],
+            meta=self.meta,
+        )
+
+    def column(self, name: str) -> Array:
+        """Return the column(s) of the observed channel or action `name`: (N,), or (N, 4) for a quaternion."""
+        for channels, values in ((self.channels, self.values), (self.action_channels, self.actions)):
+            for channel, at in zip(channels, columns(channels), strict=True):
+                if channel.name == name:
+                    return values[:, at] if channel.width > 1 else values[:, at.start]
+        raise unknown("channel", name, [c.name for c in self.channels + self.action_channels])
+
+    def save(self, path: str | Path) -> None:
+        """Write the set to one `.npz` file without pickle, aside and then renamed."""
+        import json
+
+        from simloop.runs import write_aside
+
+        record = {
+            "format": "simloop trajectories 1",
+            "channels": [[c.name, c.unit, c.kind, c.rate_of] for c in self.channels],
+            "action_channels": [[c.name, c.unit, c.kind] for c in self.action_channels],
+            "sources": list(self.sources),
+            "meta": self.meta,
+        }
+        arrays = {"time": self.time, "values": self.values, "offsets": self.offsets, "actions": self.actions}
+        for name in ("entity", "parameters", "diverged"):
+            if getattr(self, name) is not None:
+                arrays[name] = getattr(self, name)
+        with write_aside(Path(path)) as file:
+            np.savez(file, record=np.array(json.dumps(record)), allow_pickle=False, **arrays)
+
+    @classmethod
+    def load(cls, path: str | Path) -> TrajectorySet:
+        """Read what `save` wrote."""
+        import json
+
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                record = json.loads(str(file["record"]))
+                arrays = {k: file[k] for k in file.files if k != "record"}
+        except FileNotFoundError:
+            raise InputError(f"{path}: no such file") from None
+        except (OSError, ValueError, KeyError, EOFError):
+            raise InputError(f"{path}: not a trajectory file of simloop (expected what TrajectorySet.save wrote)") from None
+        return cls(
+            channels=tuple(Channel(*c) for c in record["channels"]),
+            action_channels=tuple(Channel(*c) for c in record["action_channels"]),
+            sources=tuple(record["sources"]),
+            meta=record["meta"],
+            **arrays,
+        )

@@ -1,0 +1,127 @@
+"""The channel between a policy (or a recording) and a body: delay, gain, bias and noise, as parameters.
+
+A world declares its channel as a table of effects, each driven by one parameter:
+
+    Effect("motor1.delay", on="motor1", what="delay")       # seconds; blends the two neighbouring held samples
+
+Actions go through gain * u(t - delay) + bias + noise; observations through y(t - delay) + bias + noise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from simloop.parameters import Array, ParameterSpace
+from simloop.randomness import stream
+from simloop.trajectories import Channel
+from simloop.worlds.world import Segments
+
+EFFECTS = ("gain", "delay", "bias", "noise")
+
+
+@dataclass(frozen=True)
+class Effect:
+    """One row of a channel's table: `parameter` is the `what` of the action or observed channel `on`."""
+
+    parameter: str
+    on: str
+    what: Literal["gain", "delay", "bias", "noise"]
+
+
+class ControlChannel:
+    """Applies a table of effects to the actions and observations of one world."""
+
+    def __init__(
+        self,
+        effects: Sequence[Effect],
+        space: ParameterSpace,
+        actions: Sequence[Channel],
+        channels: Sequence[Channel],
+        dt: float,
+    ) -> None:
+        self.dt = dt
+        names = [a.name for a in actions]
+        observed = [c.name for c in channels]
+        self._action: dict[tuple[str, int], int] = {}
+        self._observation: dict[tuple[str, int], int] = {}
+        ends = np.cumsum([0] + [c.width for c in channels])
+        for effect in effects:
+            column = space.index(effect.parameter)
+            if effect.on in names:
+                self._action[effect.what, names.index(effect.on)] = column
+            else:
+                k = observed.index(effect.on)
+                for j in range(int(ends[k]), int(ends[k + 1])):
+                    self._observation[effect.what, j] = column
+
+    def act(self, rows: Array, segments: Segments, *, seed: int, first: int) -> Array:
+        """Return the actions that reach the body, (n, steps, A), for parameter rows (n, d).
+
+        `first` is the number of the first segment in its call, which keys the noise.
+        """
+        n, steps = len(segments), segments.steps
+        recordings, length, width = segments.actions.shape
+        out = np.empty((n, steps, width))
+        for j in range(width):
+            delay = self._value("delay", j, rows) / self.dt
+            whole = np.floor(delay).astype(np.int64)
+            # a row of held samples for each segment: the one before the delayed start, then `steps` more
+            begin = segments.start - whole - 1
+            lead = int(max(0, -begin.min(initial=0)))
+            held = np.concatenate([np.repeat(segments.actions[:, :1, j], lead, axis=1), segments.actions[:, :, j]], axis=1)
+            runs = np.lib.stride_tricks.sliding_window_view(held.reshape(-1), steps + 1)
+            u = runs[segments.recording * (length + lead) + begin + lead]
+            blend = (delay - whole)[:, None]
+            gain = self._value("gain", j, rows, 1.0)[:, None]
+            np.multiply(u[:, 1:], gain * (1 - blend), out=out[:, :, j])
+            out[:, :, j] += u[:, :-1] * (gain * blend)
+            if ("bias", j) in self._action:
+                out[:, :, j] += self._value("bias", j, rows)[:, None]
+        self._add_noise(out, rows, self._action, "action noise", seed, first)
+        return out
+
+    def observe(self, rows: Array, values: Array, before: Array, dt: float, *, seed: int, first: int) -> Array:
+        """Return what the sensors report of values (n, T, D), in place; `before` (n, D) held at the start.
+
+        `dt` is the time between two rows of values; delays interpolate between them.
+        """
+        if not self._observation:
+            return values
+        for j in range(values.shape[2]):
+            column = self._observation.get(("delay", j))
+            if column is not None:
+                lag = rows[:, column] / dt
+                padded = np.concatenate([before[:, None, j], values[:, :, j]], axis=1)
+                at = np.maximum(np.arange(1, padded.shape[1])[None] - lag[:, None], 0.0)
+                low = np.minimum(at.astype(np.int64), padded.shape[1] - 2)
+                a, b = np.take_along_axis(padded, low, 1), np.take_along_axis(padded, low + 1, 1)
+                values[:, :, j] = a + (at - low) * (b - a)
+            column = self._observation.get(("gain", j))
+            if column is not None:
+                values[:, :, j] *= rows[:, column, None]
+            column = self._observation.get(("bias", j))
+            if column is not None:
+                values[:, :, j] += rows[:, column, None]
+        self._add_noise(values, rows, self._observation, "observation noise", seed, first)
+        return values
+
+    def _value(self, what: str, j: int, rows: Array, absent: float = 0.0) -> Array:
+        column = self._action.get((what, j))
+        return np.full(len(rows), absent) if column is None else rows[:, column]
+
+    @staticmethod
+    def _add_noise(
+        x: Array, rows: Array, table: dict[tuple[str, int], int], name: str, seed: int, first: int
+    ) -> None:
+        """Add Gaussian noise with the standard deviations that the rows name, one stream for each segment."""
+        noisy = {j: column for (what, j), column in table.items() if what == "noise"}
+        if not noisy or not rows[:, list(noisy.values())].any():
+            return
+        for i in range(len(x)):
+            draws = stream(seed, name, first + i).standard_normal(x.shape[1:])
+            for j, column in noisy.items():
+                x[i, :, j] += rows[i, column] * draws[:, j]

@@ -1,0 +1,127 @@
+"""The contract of a world: a simulator with named parameters.
+
+A world says what may vary (`parameters`), what is observed (`channels`), what acts on it (`actions`) and how long a
+control step is, and replays segments: `simulate(rows, segments)` is the hot path of every adaptation.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from simloop.distributions import Distribution, Normal, Point
+from simloop.errors import InputError, unknown
+from simloop.logs import ColumnMap
+from simloop.parameters import Array, ParameterSpace
+from simloop.trajectories import Channel, TrajectorySet
+
+
+@dataclass(frozen=True, eq=False)
+class Segments:
+    """Stretches of time to simulate: where each starts, and what was done in it and before it.
+
+    Attributes:
+        state: (n, S) the state at the start of each segment, in the world's own layout.
+        actions: (R, L, A) the actions of whole recordings on the world's control grid, shared by all segments.
+        recording: (n,) which recording each segment belongs to.
+        start: (n,) its first step there; delays reach back before it.
+        steps: number of control steps.
+        every: observations are returned after every this many steps.
+    """
+
+    state: Array
+    actions: Array
+    recording: NDArray[np.int64]
+    start: NDArray[np.int64]
+    steps: int
+    every: int = 1
+
+    def __len__(self) -> int:
+        return len(self.state)
+
+    @property
+    def recorded(self) -> NDArray[np.int64]:
+        """The steps after which observations are returned, counted from the start."""
+        return np.arange(self.every, self.steps + 1, self.every)
+
+    def take(self, index: ArrayLike) -> Segments:
+        """Return the segments `index` (m,), which may repeat; the recordings' actions are shared, not copied."""
+        i = np.asarray(index)
+        return replace(self, state=self.state[i], recording=self.recording[i], start=self.start[i])
+
+
+class World(ABC):
+    """A simulator with named parameters. Subclasses set the attributes and implement `state` and `simulate`."""
+
+    name: str
+    summary: str
+    parameters: ParameterSpace
+    channels: tuple[Channel, ...]
+    actions: tuple[Channel, ...]
+    control_dt: float
+    #: columns of this world's own catalogue recordings, used where a target comes without a column map
+    log_columns: ColumnMap | None = None
+
+    @property
+    def measured(self) -> tuple[Channel, ...]:
+        """The channels that a recording must hold: all but the rates, which are estimated from them."""
+        return tuple(c for c in self.channels if not c.rate_of)
+
+    def distributions(self) -> Mapping[str, Distribution]:
+        """The distributions that the world names itself.
+
+        `default` (a point), `prior` (a Normal with each parameter's spread), `search` (where a search by sampling
+        starts), and `wide` (the uniform randomisation that someone would set by hand) where a world has one.
+        """
+        space = self.parameters
+        return {
+            "default": Point(space),
+            "prior": Normal.independent(space, space.default, space.spread),
+            "search": Normal.independent(space, space.default, space.spread / 2),
+        }
+
+    def distribution(self, name: str) -> Distribution:
+        """Return one of the world's own distributions by name, or load one from a run's folder or JSON file."""
+        own = self.distributions()
+        if name in own:
+            return own[name]
+        if "/" not in name and "." not in name:
+            from pathlib import Path
+
+            if not Path(name).exists():
+                error = unknown(f"distribution of world {self.name!r}:", name, own)
+                raise InputError(f"{error}, and no run's folder of that name")
+        loaded = Distribution.load(name)
+        if loaded.space.names != self.parameters.names:
+            missing = sorted(set(self.parameters.names) ^ set(loaded.space.names))
+            raise InputError(
+                f"{name}: a distribution over the parameters of another world (differs in {', '.join(missing[:4])});"
+                f" {self.name!r} has {', '.join(self.parameters.names)}"
+            )
+        return loaded
+
+    @abstractmethod
+    def versions(self) -> dict[str, str]:
+        """The versions of the world's engine, for the record of a run."""
+
+    @abstractmethod
+    def state(self, positions: Array, rates: Array) -> Array:
+        """Return states (..., S) from the measured channels (..., D) and their derivatives (..., D')."""
+
+    @abstractmethod
+    def simulate(self, parameters: ArrayLike, segments: Segments, *, seed: int = 0) -> TrajectorySet:
+        """Simulate segment i under parameter row i, for all i at once.
+
+        Args:
+            parameters: (n, d) rows, or (1, d) for all segments.
+            segments: n segments.
+            seed: of the channel's noise, keyed by the segment's number; the physics itself is deterministic.
+
+        Returns:
+            n episodes of `len(segments.recorded)` rows with the world's channels; the result depends neither on
+            how the work is divided nor on the number of threads. Episodes that diverged are NaN and flagged.
+        """
