@@ -1,0 +1,99 @@
+"""The problem that every adaptation works on: a world, recordings of the real thing, and how they are compared."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from simloop.parameters import Array
+from simloop.targets.target import Target
+from simloop.targets.windows import Replay, Windows
+from simloop.trajectories import difference
+from simloop.worlds.world import World
+
+#: the error of one channel that counts as one unit: this fraction of how much the channel changes in a window
+TOLERANCE = 0.1
+
+
+class Comparison:
+    """Replays windows of a target's recordings in a world.
+
+    Args:
+        world: the simulator.
+        target: recordings of what it simulates.
+        horizon: length of a window, s.
+        stride: s from one window to the next; default: windows do not overlap.
+        every: s between two compared instants of a window.
+
+    `rollouts` and `simulated_seconds` count what has been simulated through this object.
+    """
+
+    def __init__(
+        self, world: World, target: Target, *, horizon: float, stride: float | None = None, every: float = 0.02
+    ) -> None:
+        self.world, self.target = world, target
+        self.replay = Replay(world, target.recordings)
+        self.windows = self.replay.windows(horizon, stride=stride, every=max(every, world.control_dt))
+        self.rollouts = 0
+        self.simulated_seconds = 0.0
+
+    @cached_property
+    def scales(self) -> Array:
+        """(D,) the error of each channel that counts as one, in the tangent layout of `difference`."""
+        change = difference(self.windows.measured, self.windows.before[:, None], self.world.channels)
+        return np.maximum(TOLERANCE * np.sqrt((change**2).mean(axis=(0, 1))), 1e-9)
+
+    def simulate(self, rows: ArrayLike, windows: Windows | None = None) -> Array:
+        """Simulate every window under every row: (n, d) -> (n, W, K, D); diverged simulations are NaN."""
+        windows = windows or self.windows
+        x = np.atleast_2d(np.asarray(rows, dtype=float))
+        n, count = len(x), len(windows)
+        segments = windows.segments.take(np.tile(np.arange(count), n))
+        out = self.world.simulate(np.repeat(x, count, axis=0), segments).regular
+        self.rollouts += n * count
+        self.simulated_seconds += n * count * windows.segments.steps * self.world.control_dt
+        return out.reshape(n, count, *out.shape[1:])
+
+    def residuals(self, rows: ArrayLike, windows: Windows | None = None) -> Array:
+        """Simulated minus measured, in units of `scales`: (n, d) -> (n, W, K, D')."""
+        windows = windows or self.windows
+        return difference(self.simulate(rows, windows), windows.measured[None], self.world.channels) / self.scales
+
+    def start_residuals(self, row: Array, offsets: Array) -> Array:
+        """Residuals under one row from starts moved by offsets (m, S) in the state's layout: (m, W, K, D')."""
+        out = []
+        for offset in offsets:
+            segments = replace(self.windows.segments, state=self.windows.segments.state + offset)
+            out.append(self.residuals(row, replace(self.windows, segments=segments))[0])
+        return np.stack(out)
+
+    def every_step(self, windows: Windows) -> Windows:
+        """The same windows compared at every control step (for measures that filter over time)."""
+        s = replace(windows.segments, every=1)
+        measured = self.replay.measured[s.recording[:, None], s.start[:, None] + s.recorded]
+        return replace(windows, segments=s, measured=measured)
+
+    def discrepancy(
+        self, rows: ArrayLike, windows: Windows | None = None, *, l1: float = 0.5, l2: float = 1.0, sigma: float = 5.0
+    ) -> Array:
+        """SimOpt's discrepancy of each row, (n, d) -> (n,): arXiv 1810.05687, equation 6.
+
+        The weighted L1 plus squared L2 norm of the error, Gaussian-filtered over time with `sigma` steps (truncated
+        at 4 sigma), averaged over windows. The weights W are the reciprocals of `scales`. A row under which any
+        window diverges gets infinity.
+        """
+        from scipy.ndimage import gaussian_filter1d
+
+        windows = self.every_step(windows or self.windows)
+        x = np.atleast_2d(np.asarray(rows, dtype=float))
+        each = max(1, 4096 // len(windows))
+        costs = []
+        for a in range(0, len(x), each):
+            error = gaussian_filter1d(self.residuals(x[a : a + each], windows), sigma, axis=2, truncate=4.0)
+            total = l1 * np.abs(error).sum(axis=(2, 3)) + l2 * (error**2).sum(axis=(2, 3))
+            costs.append(total.mean(axis=1) / windows.segments.steps)
+        cost = np.concatenate(costs)
+        return np.where(np.isfinite(cost), cost, np.inf)

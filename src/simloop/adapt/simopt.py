@@ -1,0 +1,149 @@
+"""SimOpt: move the randomisation towards reality by relative-entropy policy search.
+
+Chebotar et al., "Closing the Sim-to-Real Loop" (arXiv 1810.05687, ICRA 2019), section III:
+
+    for each iteration i:
+        draw parameters xi ~ p_i = N(mu, Sigma); replay the recordings under each; c(xi) = discrepancy (eq. 6)
+        p_{i+1} = argmin E[c]  subject to  KL(p_{i+1} || p_i) <= epsilon           (eq. 3-5, solved by REPS)
+
+Constants are the paper's: KL bound 1.0, least temperature 1e-3, discrepancy weights 0.5 (L1) and 1.0 (L2), filter of
+5 steps. Departures: recordings take the place of policy rollouts; each iteration draws new windows of them, so that
+no window is fitted twice in a row; the Gaussian lives in each parameter's scale (logarithmic for positive quantities)
+and is truncated to the bounds.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from simloop.adapt.adaptation import Adaptation, Progress, silent
+from simloop.adapt.comparison import Comparison
+from simloop.distributions import Normal
+from simloop.errors import InputError
+from simloop.parameters import Array
+from simloop.randomness import stream
+from simloop.runs import Checkpoint
+
+@dataclass(frozen=True)
+class SimOpt:
+    """Relative-entropy policy search over a Gaussian.
+
+    Attributes:
+        iterations: updates of the distribution.
+        samples: parameter rows drawn for each.
+        windows: windows of the recordings that each row is replayed on, drawn anew for each iteration.
+        kl: bound on the KL divergence of one update.
+        temperature: smallest temperature of the weights.
+        horizon: s, length of the windows.
+    """
+
+    name: ClassVar[str] = "simopt"
+    starts_from: ClassVar[str] = "search"
+
+    iterations: int = 12
+    samples: int = 400
+    windows: int = 96
+    kl: float = 1.0
+    temperature: float = 1e-3
+    horizon: float = 0.2
+
+    def comparison_options(self) -> dict[str, Any]:
+        return {"horizon": self.horizon}
+
+    def fit(
+        self,
+        comparison: Comparison,
+        prior: Normal,
+        *,
+        seed: int = 0,
+        budget: int | None = None,
+        checkpoint: Checkpoint | None = None,
+        progress: Progress = silent,
+    ) -> Adaptation:
+        space = prior.space
+        count = min(self.windows, len(comparison.windows))
+        iterations = self.iterations if budget is None else min(self.iterations, budget // (self.samples * count))
+        if iterations < 1:
+            raise InputError(
+                f"simopt: one iteration simulates {self.samples} x {count} = {self.samples * count} windows, more than"
+                f" the budget of {budget}; give a larger budget, or fewer samples or windows"
+            )
+        state: dict[str, Any] = {"mean": prior.mean.tolist(), "covariance": prior.covariance.tolist(), "history": [],
+                                 "rollouts": 0, "simulated_seconds": 0.0, "wall_seconds": 0.0}  # fmt: skip
+        state = (checkpoint and checkpoint.load()) or state
+        while (i := len(state["history"])) < iterations:
+            started = time.perf_counter()
+            before = comparison.rollouts, comparison.simulated_seconds
+            distribution = Normal(space, state["mean"], state["covariance"])
+            chosen = stream(seed, "simopt", "windows", i).choice(len(comparison.windows), count, replace=False)
+            rows = distribution.sample(self.samples, stream(seed, "simopt", "rows", i))
+            cost = comparison.discrepancy(rows, comparison.windows.take(np.sort(chosen)))
+            if not np.isfinite(cost).any():
+                raise InputError(f"simopt: the simulation diverged under all {self.samples} samples of iteration {i + 1}")
+            weights, temperature = reps_weights(cost, self.kl, self.temperature)
+            z = space.to_scale(rows)
+            mean, covariance = weighted_normal(z, weights)
+            record = {
+                "iteration": i + 1,
+                "cost": float(cost[np.isfinite(cost)].mean()),
+                "best": float(cost.min()),
+                "temperature": temperature,
+                "effective samples": float(1 / (weights**2).sum()),
+                "diverged": int((~np.isfinite(cost)).sum()),
+                "mean": space.from_scale(mean).tolist(),
+                "spread": np.sqrt(np.diag(covariance)).tolist(),
+            }
+            state = {
+                "mean": np.clip(space.from_scale(mean), space.low, space.high).tolist(),
+                "covariance": covariance.tolist(),
+                "history": [*state["history"], record],
+                "rollouts": state["rollouts"] + comparison.rollouts - before[0],
+                "simulated_seconds": state["simulated_seconds"] + comparison.simulated_seconds - before[1],
+                "wall_seconds": state["wall_seconds"] + time.perf_counter() - started,
+            }
+            if checkpoint:
+                checkpoint.save(state)
+            progress(f"simopt: iteration {i + 1} of {iterations}, mean cost {record['cost']:.3g}", (i + 1) / iterations)
+        return Adaptation(
+            method=self.name,
+            distribution=Normal(space, state["mean"], state["covariance"]),
+            history=state["history"],
+            diagnostics={"samples": self.samples, "windows": count, "kl": self.kl},
+            rollouts=state["rollouts"],
+            simulated_seconds=state["simulated_seconds"],
+            wall_seconds=state["wall_seconds"],
+        )
+
+
+def reps_weights(cost: Array, kl: float, least: float) -> tuple[Array, float]:
+    """Weights of samples that minimise the expected cost within a KL divergence of `kl` from uniform weights.
+
+    The temperature minimises the dual g(eta) = eta kl + eta log mean exp(-c / eta) over eta >= `least` (Peters,
+    Muelling, Altun: Relative Entropy Policy Search, 2010), with costs scaled to [0, 1]. Infinite costs weigh 0.
+    """
+    from scipy.optimize import minimize_scalar
+
+    fine = np.isfinite(cost)
+    scaled = (cost - cost[fine].min()) / (np.ptp(cost[fine]) + 1e-5)
+
+    def dual(log_eta: float) -> float:
+        eta = np.exp(log_eta)
+        # the smallest scaled cost is 0, so the largest exponent is 0
+        return float(eta * kl + eta * np.log(np.exp(-scaled / eta).mean()))
+
+    found = minimize_scalar(dual, bounds=(np.log(least), np.log(1e3)), method="bounded", options={"xatol": 1e-6})
+    eta = float(np.exp(found.x))
+    weights = np.exp(-scaled / eta)
+    return weights / weights.sum(), eta
+
+
+def weighted_normal(z: Array, weights: Array) -> tuple[Array, Array]:
+    """Maximum-likelihood mean (d,) and covariance (d, d) of weighted samples (n, d), kept positive definite."""
+    mean = weights @ z
+    centred = z - mean
+    covariance = (centred * weights[:, None]).T @ centred
+    return mean, covariance + np.diag(1e-6 * np.diag(covariance) + 1e-18)

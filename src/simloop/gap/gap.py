@@ -1,0 +1,64 @@
+"""The contract of a gap: a distance between simulated and real behaviour, with an interval; lower is nearer."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Part:
+    """The gap of one measured channel."""
+
+    channel: str
+    unit: str
+    rmse: float
+    median: float
+    covered: float | None = None  # share of windows inside the 90 % band of the draws
+
+
+@dataclass(frozen=True)
+class Gap:
+    """How far one simulation (or one distribution of simulations) is from the recordings.
+
+    Attributes:
+        name: what was simulated ("default", "wide", "persistence", a run).
+        value: mean over channels of the root mean squared error, in `unit`.
+        interval: 95 % bootstrap interval of `value`.
+        median: mean over channels of the median absolute error.
+        ratio, median_ratio: `value` and `median` divided by those of the default parameters, paired; None for the
+            default itself.
+        ratio_interval, median_ratio_interval: their paired 95 % intervals.
+        parts: by channel, in the world's order.
+        windows, diverged: how many windows were compared, and how many simulations blew up and were left out.
+        draws: parameter rows simulated for each window.
+    """
+
+    name: str
+    value: float
+    interval: Interval
+    unit: str
+    median: float
+    parts: tuple[Part, ...]
+    windows: int
+    diverged: int
+    draws: int = 1
+    ratio: float | None = None
+    ratio_interval: Interval | None = None
+    median_ratio: float | None = None
+    median_ratio_interval: Interval | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, record: dict[str, Any]) -> Gap:
+        intervals = {k: tuple(v) for k, v in record.items() if k.endswith("interval") and v is not None}
+        return cls(**{**record, **intervals, "parts": tuple(Part(**p) for p in record["parts"])})
+
+    @property
+    def told_apart(self) -> bool:
+        """Whether this gap differs from the default's beyond chance (95 %)."""
+        return self.ratio_interval is not None and not self.ratio_interval[0] <= 1 <= self.ratio_interval[1]

@@ -1,0 +1,160 @@
+"""Windowed trajectory error: replay short windows of recordings and compare where they end.
+
+For each window the simulation starts where the recording was and is given the recorded actions; the error is the
+simulated minus the measured value of each channel at the window's end, over all windows of all files: root mean square
+and median. Short windows keep chaotic motion comparable; at long ones a few chaotic windows carry the mean square, and
+the median decides. Intervals are paired bootstraps over windows, clustered by file from eight files on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from simloop.distributions import Distribution, Point
+from simloop.gap.gap import Gap, Interval, Part
+from simloop.parameters import Array
+from simloop.randomness import stream
+from simloop.targets.windows import Windows
+from simloop.trajectories import Channel, columns, difference
+from simloop.worlds.world import World
+
+RESAMPLES = 2000
+CLUSTERS = 8
+BAND = 0.9
+
+
+def windowed_gaps(
+    world: World,
+    windows: Windows,
+    arms: Mapping[str, Distribution | None],
+    *,
+    draws: int = 1,
+    reference: str = "default",
+    seed: int = 0,
+) -> list[Gap]:
+    """Measure several arms on the same windows, each paired with the arm `reference`.
+
+    Args:
+        windows: compared at their ends.
+        arms: name -> distribution; None is persistence, the predictor for which nothing moves.
+        draws: rows drawn for each window from a distribution that is not a point; 1 means its mean parameters alone.
+        seed: of the draws and of the bootstrap.
+    """
+    errors = {name: _errors(world, windows, d, draws, seed) for name, d in arms.items()}
+    weights = _bootstrap(windows, seed)
+    channels = world.measured
+    scales = _scales(channels, windows, world)
+    base = errors[reference] if reference in errors else _errors(world, windows, Point(world.parameters), 1, seed)
+    gaps = []
+    for name, error in errors.items():
+        paired = np.isfinite(error).all(axis=(1, 2)) & np.isfinite(base).all(axis=(1, 2))
+        rmse, median = _statistics(error / scales, weights)
+        base_rmse, base_median = _statistics(np.where(paired[:, None, None], base, np.nan) / scales, weights)
+        own_rmse, own_median = _statistics(np.where(paired[:, None, None], error, np.nan) / scales, weights)
+        ratio, median_ratio = own_rmse.mean(1) / base_rmse.mean(1), own_median.mean(1) / base_median.mean(1)
+        is_base = name == reference
+        gaps.append(
+            Gap(
+                name=name,
+                value=float(rmse[0].mean()),
+                interval=_interval(rmse[1:].mean(1)),
+                unit=channels[0].unit if (scales == 1).all() else "of persistence",
+                median=float(median[0].mean()),
+                parts=_parts(channels, error, world, windows),
+                windows=len(windows),
+                diverged=int((~np.isfinite(error)).any(axis=2).sum()),
+                draws=error.shape[1],
+                ratio=None if is_base else float(ratio[0]),
+                ratio_interval=None if is_base else _interval(ratio[1:]),
+                median_ratio=None if is_base else float(median_ratio[0]),
+                median_ratio_interval=None if is_base else _interval(median_ratio[1:]),
+            )
+        )
+    return gaps
+
+
+def _errors(world: World, windows: Windows, distribution: Distribution | None, draws: int, seed: int) -> Array:
+    """Signed errors at the windows' ends, (n, draws, C); NaN where the simulation diverged."""
+    real = windows.measured[:, -1:]
+    if distribution is None:
+        return channel_errors(windows.before[:, None] * np.ones_like(real), real, world)
+    n = len(windows)
+    if isinstance(distribution, Point) or draws == 1:
+        rows, draws = np.repeat(distribution.mean[None], n, axis=0), 1
+    else:
+        rows = distribution.sample(n * draws, stream(seed, "gap", "draws"))
+    index = np.repeat(np.arange(n), draws)
+    simulated = world.simulate(rows, windows.segments.take(index), seed=seed).regular[:, -1]
+    return channel_errors(simulated.reshape(n, draws, -1), real, world)
+
+
+def channel_errors(simulated: Array, real: Array, world: World) -> Array:
+    """One signed error for each measured channel, (..., C); a quaternion's is the angle of the rotation between."""
+    parts = []
+    for channel, at in zip(world.channels, columns(world.channels), strict=True):
+        if channel.rate_of:
+            continue
+        error = difference(simulated[..., at], real[..., at], [channel])
+        parts.append(np.linalg.norm(error, axis=-1, keepdims=True) if channel.kind == "quaternion" else error)
+    return np.concatenate(parts, axis=-1)
+
+
+def _scales(channels: tuple[Channel, ...], windows: Windows, world: World) -> Array:
+    """1 for each channel where all share a unit, else the error of persistence, so that they can be averaged."""
+    if len({"rad" if c.kind == "quaternion" else c.unit for c in channels}) == 1:
+        return np.ones(len(channels))
+    still = _errors(world, windows, None, 1, 0)[:, 0]
+    return np.maximum(np.sqrt((still**2).mean(axis=0)), 1e-12)
+
+
+def _bootstrap(windows: Windows, seed: int) -> Array:
+    """Weights (1 + RESAMPLES, n) of the windows: first all ones, then resamples of windows or of whole files."""
+    rng, n, files = stream(seed, "gap", "bootstrap"), len(windows), np.unique(windows.file)
+    if len(files) >= CLUSTERS:
+        counts = rng.multinomial(len(files), np.full(len(files), 1 / len(files)), size=RESAMPLES)
+        resampled = counts[:, np.searchsorted(files, windows.file)]
+    else:
+        resampled = rng.multinomial(n, np.full(n, 1 / n), size=RESAMPLES)
+    return np.concatenate([np.ones((1, n)), resampled])
+
+
+def _statistics(error: Array, weights: Array) -> tuple[Array, Array]:
+    """Weighted RMSE and median of |error| (n, draws, C) for each row of weights (B, n): (B, C) each."""
+    finite = np.isfinite(error).all(axis=2)
+    squared = np.where(finite[..., None], error, 0.0) ** 2
+    total = weights @ finite.sum(axis=1)
+    rmse = np.sqrt((weights @ squared.sum(axis=1)) / np.maximum(total, 1e-300)[:, None])
+    owner = np.nonzero(finite)[0]
+    median = np.empty_like(rmse)
+    for j in range(error.shape[2]):
+        x = np.abs(error[..., j][finite])
+        order = np.argsort(x, kind="stable")
+        if len(x) > 20_000:  # a wide ensemble: the median needs no more than this
+            order = order[:: len(x) // 20_000 + 1]
+        # the mean of the two middle values, so that equal weights give the ordinary median
+        cumulative = np.cumsum(weights[:, owner[order]], axis=1, dtype=np.float32)
+        half = cumulative[:, -1:] / 2
+        low = (cumulative < half).sum(axis=1).clip(max=len(order) - 1)
+        high = (cumulative <= half).sum(axis=1).clip(max=len(order) - 1)
+        median[:, j] = (x[order[low]] + x[order[high]]) / 2
+    return np.where(total[:, None] > 0, rmse, np.nan), median
+
+
+def _parts(channels: tuple[Channel, ...], error: Array, world: World, windows: Windows) -> tuple[Part, ...]:
+    rmse, median = _statistics(error, np.ones((1, len(windows))))
+    covered: list[float | None] = [None] * len(channels)
+    if error.shape[1] >= 20:
+        # reality is inside the central band of the draws if the errors' quantiles have 0 between them
+        low, high = np.nanquantile(error, [(1 - BAND) / 2, (1 + BAND) / 2], axis=1)
+        covered = [float(x) for x in ((low <= 0) & (high >= 0)).mean(axis=0)]
+    return tuple(
+        Part(c.name, "rad" if c.kind == "quaternion" else c.unit, float(r), float(m), k)
+        for c, r, m, k in zip(channels, rmse[0], median[0], covered, strict=True)
+    )
+
+
+def _interval(values: Array) -> Interval:
+    low, high = np.nanpercentile(values, [2.5, 97.5])
+    return float(low), float(high)
