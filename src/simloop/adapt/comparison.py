@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,40 +14,38 @@ from simloop.trajectories import difference
 from simloop.worlds.world import World
 
 #: the error of one channel that counts as one unit: this fraction of how much the channel changes in a window
-TOLERANCE = 0.1
+TOLERANCE = 0.02
 
 
 class Comparison:
-    """Replays windows of a target's recordings in a world.
+    """Replays windows of a target's recordings in a world, and counts what it simulated.
 
     Args:
         world: the simulator.
         target: recordings of what it simulates.
-        horizon: length of a window, s.
-        stride: s from one window to the next; default: windows do not overlap.
         every: s between two compared instants of a window.
 
-    `rollouts` and `simulated_seconds` count what has been simulated through this object.
+    `rollouts` (windows simulated) and `simulated_seconds` add up over everything done through this object.
     """
 
-    def __init__(
-        self, world: World, target: Target, *, horizon: float, stride: float | None = None, every: float = 0.02
-    ) -> None:
+    def __init__(self, world: World, target: Target, *, every: float = 0.02) -> None:
         self.world, self.target = world, target
         self.replay = Replay(world, target.recordings)
-        self.windows = self.replay.windows(horizon, stride=stride, every=max(every, world.control_dt))
+        self.every = max(every, world.control_dt)
         self.rollouts = 0
         self.simulated_seconds = 0.0
 
-    @cached_property
-    def scales(self) -> Array:
-        """(D,) the error of each channel that counts as one, in the tangent layout of `difference`."""
-        change = difference(self.windows.measured, self.windows.before[:, None], self.world.channels)
+    def cut(self, horizon: float, *, stride: float | None = None) -> Windows:
+        """Cut windows of `horizon` s, one each `stride` s (default: not overlapping), compared each `every` s."""
+        return self.replay.windows(horizon, stride=stride, every=self.every)
+
+    def scales(self, windows: Windows) -> Array:
+        """(D',) the error of each channel that counts as one: TOLERANCE of how much it changes in a window."""
+        change = difference(windows.measured, windows.before[:, None], self.world.channels)
         return np.maximum(TOLERANCE * np.sqrt((change**2).mean(axis=(0, 1))), 1e-9)
 
-    def simulate(self, rows: ArrayLike, windows: Windows | None = None) -> Array:
+    def simulate(self, rows: ArrayLike, windows: Windows) -> Array:
         """Simulate every window under every row: (n, d) -> (n, W, K, D); diverged simulations are NaN."""
-        windows = windows or self.windows
         x = np.atleast_2d(np.asarray(rows, dtype=float))
         n, count = len(x), len(windows)
         segments = windows.segments.take(np.tile(np.arange(count), n))
@@ -57,18 +54,17 @@ class Comparison:
         self.simulated_seconds += n * count * windows.segments.steps * self.world.control_dt
         return out.reshape(n, count, *out.shape[1:])
 
-    def residuals(self, rows: ArrayLike, windows: Windows | None = None) -> Array:
+    def residuals(self, rows: ArrayLike, windows: Windows) -> Array:
         """Simulated minus measured, in units of `scales`: (n, d) -> (n, W, K, D')."""
-        windows = windows or self.windows
-        return difference(self.simulate(rows, windows), windows.measured[None], self.world.channels) / self.scales
+        return difference(self.simulate(rows, windows), windows.measured[None], self.world.channels) / self.scales(windows)
 
-    def start_residuals(self, row: Array, offsets: Array) -> Array:
+    def start_residuals(self, row: Array, windows: Windows, offsets: Array) -> Array:
         """Residuals under one row from starts moved by offsets (m, S) in the state's layout: (m, W, K, D')."""
-        out = []
-        for offset in offsets:
-            segments = replace(self.windows.segments, state=self.windows.segments.state + offset)
-            out.append(self.residuals(row, replace(self.windows, segments=segments))[0])
-        return np.stack(out)
+        many = np.tile(np.arange(len(windows)), len(offsets))
+        segments = windows.segments.take(many)
+        moved = replace(segments, state=segments.state + np.repeat(offsets, len(windows), axis=0))
+        out = self.residuals(row, replace(windows.take(many), segments=moved))[0]
+        return out.reshape(len(offsets), len(windows), *out.shape[1:])
 
     def every_step(self, windows: Windows) -> Windows:
         """The same windows compared at every control step (for measures that filter over time)."""
@@ -77,22 +73,22 @@ class Comparison:
         return replace(windows, segments=s, measured=measured)
 
     def discrepancy(
-        self, rows: ArrayLike, windows: Windows | None = None, *, l1: float = 0.5, l2: float = 1.0, sigma: float = 5.0
+        self, rows: ArrayLike, windows: Windows, *, l1: float = 0.5, l2: float = 1.0, sigma: float = 5.0
     ) -> Array:
         """SimOpt's discrepancy of each row, (n, d) -> (n,): arXiv 1810.05687, equation 6.
 
         The weighted L1 plus squared L2 norm of the error, Gaussian-filtered over time with `sigma` steps (truncated
-        at 4 sigma), averaged over windows. The weights W are the reciprocals of `scales`. A row under which any
+        at 4 sigma), averaged over windows. The weights W are a fifth of the reciprocals of `scales`. A row under which any
         window diverges gets infinity.
         """
         from scipy.ndimage import gaussian_filter1d
 
-        windows = self.every_step(windows or self.windows)
+        windows = self.every_step(windows)
         x = np.atleast_2d(np.asarray(rows, dtype=float))
         each = max(1, 4096 // len(windows))
         costs = []
         for a in range(0, len(x), each):
-            error = gaussian_filter1d(self.residuals(x[a : a + each], windows), sigma, axis=2, truncate=4.0)
+            error = gaussian_filter1d(0.2 * self.residuals(x[a : a + each], windows), sigma, axis=2, truncate=4.0)
             total = l1 * np.abs(error).sum(axis=(2, 3)) + l2 * (error**2).sum(axis=(2, 3))
             costs.append(total.mean(axis=1) / windows.segments.steps)
         cost = np.concatenate(costs)

@@ -51,9 +51,6 @@ class SimOpt:
     temperature: float = 1e-3
     horizon: float = 0.2
 
-    def comparison_options(self) -> dict[str, Any]:
-        return {"horizon": self.horizon}
-
     def fit(
         self,
         comparison: Comparison,
@@ -65,7 +62,8 @@ class SimOpt:
         progress: Progress = silent,
     ) -> Adaptation:
         space = prior.space
-        count = min(self.windows, len(comparison.windows))
+        windows = comparison.cut(self.horizon)
+        count = min(self.windows, len(windows))
         iterations = self.iterations if budget is None else min(self.iterations, budget // (self.samples * count))
         if iterations < 1:
             raise InputError(
@@ -79,9 +77,9 @@ class SimOpt:
             started = time.perf_counter()
             before = comparison.rollouts, comparison.simulated_seconds
             distribution = Normal(space, state["mean"], state["covariance"])
-            chosen = stream(seed, "simopt", "windows", i).choice(len(comparison.windows), count, replace=False)
+            chosen = stream(seed, "simopt", "windows", i).choice(len(windows), count, replace=False)
             rows = distribution.sample(self.samples, stream(seed, "simopt", "rows", i))
-            cost = comparison.discrepancy(rows, comparison.windows.take(np.sort(chosen)))
+            cost = comparison.discrepancy(rows, windows.take(np.sort(chosen)))
             if not np.isfinite(cost).any():
                 raise InputError(f"simopt: the simulation diverged under all {self.samples} samples of iteration {i + 1}")
             weights, temperature = reps_weights(cost, self.kl, self.temperature)

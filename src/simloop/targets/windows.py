@@ -65,11 +65,13 @@ class Replay:
         self.world = world
         self.sources = recordings.sources
         grids = [_grid(recordings.episode(e), world) for e in range(len(recordings))]
-        longest = max(len(x) for x, _, _, _ in grids)
-        self.length = np.array([len(x) for x, _, _, _ in grids])
+        self.length = np.array([len(g[0]) for g in grids])
+        longest = int(self.length.max())
         self.measured, self.filtered, self.states, self.actions = (
             np.stack([_padded(g[i], longest) for g in grids]) for i in range(4)
         )
+        # (S,) standard deviation of a window's start, in the layout of the world's state
+        self.start_spread: Array = np.sqrt(np.concatenate([g[4] ** 2 for g in grids]).mean(axis=0))
 
     def windows(self, horizon: float, *, stride: float | None = None, every: float | None = None) -> Windows:
         """Cut windows of `horizon` s, one each `stride` s (default: not overlapping), compared each `every` s.
@@ -117,8 +119,12 @@ class Replay:
         )
 
 
-def _grid(episode: TrajectorySet, world: World) -> tuple[Array, Array, Array, Array]:
-    """Return (raw positions and estimated rates, the same filtered, states, actions) on the control grid."""
+def _grid(episode: TrajectorySet, world: World) -> tuple[Array, Array, Array, Array, Array]:
+    """Return (raw positions and estimated rates, the same filtered, states, actions, errors of the states).
+
+    All on the control grid. How wrong the states are is seen in the recording itself: for positions by what the
+    filter took away, for rates by how much a filter half as long differs.
+    """
     dt = world.control_dt
     time = episode.time
     grid = np.arange(time[0], time[-1], dt)
@@ -134,7 +140,9 @@ def _grid(episode: TrajectorySet, world: World) -> tuple[Array, Array, Array, Ar
     rates = _rates(smooth, slope, episode.channels)
     measured = _with_rates(raw, rates, episode.channels, world.channels)
     filtered = _with_rates(smooth, rates, episode.channels, world.channels)
-    return measured, filtered, world.state(smooth, rates), actions
+    shorter = _rates(smooth, _filtered(raw, episode.channels, dt, VELOCITY_FILTER / 2, 1), episode.channels)
+    errors = world.state(raw - smooth, shorter - rates)
+    return measured, filtered, world.state(smooth, rates), actions, errors
 
 
 def _resample(time: Array, values: Array, grid: Array, channels: Sequence[Channel]) -> Array:

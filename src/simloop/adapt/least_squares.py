@@ -1,0 +1,253 @@
+"""Least squares: the parameters that make windows of simulation end where reality did, and how sure that is.
+
+Levenberg-Marquardt on all windows at once; the Jacobian by finite differences and every trial step are simulated in one
+native call each. Per window w with residual r_w (compared instants x channels):
+
+    cost = sum_w rho(|L_w^-1 r_w| / s) + 1/2 (z - z0)' P^-1 (z - z0)
+
+- z are the parameters in their scale, with the prior N(z0, P); rho is the Student-t loss, so that a few chaotic
+  windows do not decide; s is the robust spread of the windows' residuals, estimated anew in each iteration.
+- L_w L_w' = 1 + J0 S0 J0' whitens a window by what an error of its start (measured as the filter's residual) does to it:
+  instants that amplify the start's error weigh little, so short and long horizons can be mixed.
+- The covariance is the sandwich A^-1 (sum_w g_w g_w' + P^-1) A^-1 with one gradient g_w for each window, so it holds
+  although residuals inside a window are correlated and the model is not perfect (White, 1982).
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from simloop.adapt.adaptation import Adaptation, Progress, silent
+from simloop.adapt.comparison import Comparison
+from simloop.distributions import Normal
+from simloop.errors import InputError
+from simloop.parameters import Array
+from simloop.randomness import stream
+from simloop.runs import Checkpoint
+from simloop.targets.windows import Windows
+
+#: finite-difference step, as a fraction of the prior's spread
+_STEP = 0.005
+_DAMPINGS = np.array([0.03, 1.0, 30.0, 1000.0])
+
+
+@dataclass(frozen=True)
+class LeastSquares:
+    """Batched Levenberg-Marquardt with priors, a robust loss, several horizons and several starts.
+
+    Attributes:
+        horizons: s, lengths of the windows that are fitted together.
+        iterations: most steps from one start.
+        starts: how many points of the prior to begin from (the first is its mean); all but the best are given up
+            after a few steps on a part of the windows.
+        tail: residual, in robust standard deviations, from which on the loss flattens.
+        tolerance: relative gain in cost below which a fit is done.
+    """
+
+    name: ClassVar[str] = "least-squares"
+    starts_from: ClassVar[str] = "prior"
+
+    horizons: tuple[float, ...] = (0.5,)
+    iterations: int = 12
+    starts: int = 3
+    tail: float = 1.0
+    tolerance: float = 2e-3
+
+    def fit(
+        self,
+        comparison: Comparison,
+        prior: Normal,
+        *,
+        seed: int = 0,
+        budget: int | None = None,
+        checkpoint: Checkpoint | None = None,
+        progress: Progress = silent,
+    ) -> Adaptation:
+        began = time.perf_counter()
+        state: dict[str, Any] = (checkpoint and checkpoint.load()) or {
+            "candidates": [], "z": None, "damping": 1e-2, "done": False, "history": [],
+            "rollouts": 0, "simulated_seconds": 0.0, "wall_seconds": 0.0,
+        }  # fmt: skip
+        comparison.rollouts += state["rollouts"]
+        comparison.simulated_seconds += state["simulated_seconds"]
+        before = comparison.rollouts - state["rollouts"], comparison.simulated_seconds - state["simulated_seconds"]
+        wall_before = state["wall_seconds"]
+
+        def save() -> None:
+            state["rollouts"] = comparison.rollouts - before[0]
+            state["simulated_seconds"] = comparison.simulated_seconds - before[1]
+            state["wall_seconds"] = wall_before + time.perf_counter() - began
+            if checkpoint:
+                checkpoint.save(state)
+
+        groups = [comparison.cut(h) for h in self.horizons]
+        coarse = _Problem(comparison, [w.take(np.arange(0, len(w), max(1, len(w) // 24))) for w in groups], prior, self.tail)
+        starts = _starts(prior, self.starts, seed)
+        while len(state["candidates"]) < len(starts) > 1:
+            z = starts[len(state["candidates"])]
+            damping = 1e-2
+            for _ in range(4):
+                z, damping, record = coarse.step(z, damping)
+            state["candidates"].append({"z": z.tolist(), "cost": record["cost"]})
+            save()
+            progress(f"least-squares: start {len(state['candidates'])} of {len(starts)}, cost {record['cost']:.4g}", 0.05)
+        if state["z"] is None:
+            best = min(state["candidates"], key=lambda c: float(c["cost"])) if state["candidates"] else {"z": starts[0].tolist()}
+            state["z"] = best["z"]
+
+        problem = _Problem(comparison, groups, prior, self.tail)
+        while not state["done"]:
+            z, damping, record = problem.step(np.array(state["z"]), state["damping"])
+            spent = comparison.rollouts - before[0]
+            state["history"].append({"iteration": len(state["history"]) + 1, **record, "rollouts": spent})
+            state.update(z=z.tolist(), damping=damping)
+            over = budget is not None and spent * (1 + 1 / len(state["history"])) > budget
+            state["done"] = record["gain"] < self.tolerance or len(state["history"]) >= self.iterations or over
+            save()
+            progress(
+                f"least-squares: step {len(state['history'])}, cost {record['cost']:.4g}",
+                0.1 + 0.9 * len(state["history"]) / self.iterations,
+            )
+        mean = prior.space.from_scale(np.array(state["z"]))
+        covariance, diagnostics = problem.uncertainty(np.array(state["z"]))
+        save()
+        costs = [c["cost"] for c in state["candidates"]]
+        return Adaptation(
+            method=self.name,
+            distribution=Normal(prior.space, np.clip(mean, prior.space.low, prior.space.high), covariance),
+            history=state["history"],
+            diagnostics={**diagnostics, "costs of the starts": costs, "windows": sum(map(len, groups))},
+            rollouts=state["rollouts"],
+            simulated_seconds=state["simulated_seconds"],
+            wall_seconds=state["wall_seconds"],
+        )
+
+
+class _Problem:
+    """The cost of one set of windows, linearised where asked."""
+
+    def __init__(self, comparison: Comparison, groups: list[Windows], prior: Normal, tail: float) -> None:
+        self.comparison, self.groups, self.tail = comparison, groups, tail
+        self.space = prior.space
+        self.z0 = prior.space.to_scale(prior.mean)
+        self.precision = np.linalg.inv(prior.covariance)
+        self.steps = _STEP * prior.spread
+        self.low, self.high = prior.space.to_scale(prior.space.low), prior.space.to_scale(prior.space.high)
+        self.start_spread = comparison.replay.start_spread
+
+    def step(self, z: Array, damping: float) -> tuple[Array, float, dict[str, Any]]:
+        """One step from z: (z after, damping after, record); z stays where no damping lowers the cost."""
+        linear = [self._linearise(z, w) for w in self.groups]
+        norms = np.concatenate([np.linalg.norm(r, axis=1) for r, _, _ in linear])
+        scale = robust_spread(norms)
+        cost = self._cost(norms, scale, z)
+        A, g, _ = self._normal_equations(linear, scale, z)
+        free = ~(((z <= self.low) & (g > 0)) | ((z >= self.high) & (g < 0)))
+        dampings = damping * _DAMPINGS
+        trials = np.repeat(z[None], len(dampings), axis=0)
+        for trial, d in zip(trials, dampings, strict=True):
+            inner = A[np.ix_(free, free)]
+            trial[free] -= np.linalg.solve(inner + d * np.diag(np.diag(inner)), g[free])
+        trials = np.clip(trials, self.low, self.high)
+        tried = self._norms(trials, [whiten for _, _, whiten in linear])
+        costs = np.array([self._cost(n, scale, t) for n, t in zip(tried, trials, strict=True)])
+        best = int(np.nanargmin(np.where(np.isfinite(costs), costs, np.inf)))
+        gain = (cost - costs[best]) / max(cost, 1e-300)
+        record = {"cost": float(min(cost, costs[best])), "gain": float(max(gain, 0.0)), "scale": float(scale),
+                  "diverged": int((~np.isfinite(norms)).sum())}  # fmt: skip
+        if not gain > 0:
+            return z, float(dampings[-1]), record
+        return trials[best], float(np.clip(dampings[best], 1e-6, 1e3)), record
+
+    def uncertainty(self, z: Array) -> tuple[Array, dict[str, Any]]:
+        """Sandwich covariance (d, d) at z, and what the data determine."""
+        linear = [self._linearise(z, w) for w in self.groups]
+        scale = robust_spread(np.concatenate([np.linalg.norm(r, axis=1) for r, _, _ in linear]))
+        A, _, gradients = self._normal_equations(linear, scale, z)
+        inverse = np.linalg.inv(A)
+        covariance = inverse @ (gradients.T @ gradients + self.precision) @ inverse
+        covariance = (covariance + covariance.T) / 2
+        return covariance, conditioning(self.space.names, covariance, np.linalg.inv(self.precision), A)
+
+    def _linearise(self, z: Array, windows: Windows) -> tuple[Array, Array, Array]:
+        """Whitened residuals (W, R), Jacobian (W, R, d) and whitening matrices (W, R, R)."""
+        up = z + self.steps <= self.high
+        signed = np.where(up, self.steps, -self.steps)
+        rows = self.space.from_scale(np.concatenate([z[None], z + np.diag(signed)]))
+        residuals = self.comparison.residuals(np.clip(rows, self.space.low, self.space.high), windows)
+        flat = residuals.reshape(len(rows), len(windows), -1)
+        r, jacobian = flat[0], np.moveaxis((flat[1:] - flat[0]) / signed[:, None, None], 0, -1)
+        offset = 1e-4
+        moved = self.comparison.start_residuals(rows[0], windows, offset * np.eye(len(self.start_spread)))
+        amplified = np.moveaxis((moved.reshape(len(moved), *r.shape) - r) / offset, 0, -1) * self.start_spread
+        size = r.shape[1]
+        covariance = np.eye(size) + np.nan_to_num(amplified @ amplified.transpose(0, 2, 1))
+        whiten = np.linalg.inv(np.linalg.cholesky(covariance)) / np.sqrt(size)
+        return np.einsum("wij,wj->wi", whiten, r), whiten @ jacobian, whiten
+
+    def _normal_equations(
+        self, linear: list[tuple[Array, Array, Array]], scale: float, z: Array
+    ) -> tuple[Array, Array, Array]:
+        """Curvature (d, d), gradient (d,) and the gradients of the windows (W, d); diverged windows count nothing."""
+        A, g, each = self.precision.copy(), self.precision @ (z - self.z0), []
+        for r, jacobian, _ in linear:
+            good = np.isfinite(r).all(axis=1) & np.isfinite(jacobian).all(axis=(1, 2))
+            r, jacobian = r[good], jacobian[good]
+            weight = 1 / (scale**2 * (1 + ((r**2).sum(axis=1) / (self.tail * scale) ** 2)))
+            weighted = jacobian * weight[:, None, None]
+            A += np.tensordot(weighted, jacobian, axes=((0, 1), (0, 1)))
+            gradients = np.einsum("wrd,wr->wd", weighted, r)
+            each.append(gradients)
+            g = g + gradients.sum(axis=0)
+        return A, g, np.concatenate(each)
+
+    def _norms(self, trials: Array, whiten: list[Array]) -> Array:
+        """Norms of the whitened residuals of trial points (m, d), over all windows: (m, W)."""
+        rows = self.space.from_scale(trials)
+        parts = []
+        for windows, matrix in zip(self.groups, whiten, strict=True):
+            r = self.comparison.residuals(rows, windows).reshape(len(rows), len(windows), -1)
+            parts.append(np.linalg.norm(np.einsum("wij,mwj->mwi", matrix, r), axis=2))
+        return np.concatenate(parts, axis=1)
+
+    def _cost(self, norms: Array, scale: float, z: Array) -> float:
+        """The cost; a window that diverged costs as much as one ten times worse than the worst."""
+        worst = 10 * np.nanmax(norms, initial=0.0)
+        x = np.where(np.isfinite(norms), norms, worst) / (self.tail * scale)
+        return float(0.5 * self.tail**2 * np.log1p(x**2).sum() + 0.5 * (z - self.z0) @ self.precision @ (z - self.z0))
+
+
+def robust_spread(norms: Array) -> float:
+    """The spread of residual norms by their median, consistent for a normal."""
+    if not np.isfinite(norms).any():
+        raise InputError("least-squares: the simulation diverged in every window; check the model and its time step")
+    return max(float(np.nanmedian(norms)) / 0.6745, 1e-12)
+
+
+def conditioning(names: tuple[str, ...], covariance: Array, prior: Array, curvature: Array) -> dict[str, Any]:
+    """What the data determine: shrinkage of each parameter, the strongest correlations, the weakest directions."""
+    spread = np.sqrt(np.diag(covariance))
+    correlation = covariance / (spread[:, None] * spread)
+    pairs = [(i, j) for i in range(len(names)) for j in range(i) if abs(correlation[i, j]) > 0.9]
+    root = np.linalg.cholesky(prior)
+    values, vectors = np.linalg.eigh(root.T @ curvature @ root)  # 1 where the data say nothing beyond the prior
+    weakest = []
+    for value, vector in zip(values[:3], vectors.T[:3], strict=False):
+        top = np.argsort(-np.abs(vector))[:3]
+        weakest.append({"information": float(value - 1), "along": {names[i]: float(vector[i]) for i in top}})
+    return {
+        "spread over prior spread": dict(zip(names, (spread / np.sqrt(np.diag(prior))).tolist(), strict=True)),
+        "correlated beyond 0.9": [[names[j], names[i], float(correlation[i, j])] for i, j in pairs],
+        "condition number": float(values[-1] / values[0]),
+        "weakest directions": weakest,
+    }
+
+
+def _starts(prior: Normal, count: int, seed: int) -> Array:
+    """The prior's mean and count - 1 draws of it, in the parameters' scale, (count, d)."""
+    drawn = prior.sample(count - 1, stream(seed, "least-squares", "starts"))
+    return prior.space.to_scale(np.concatenate([prior.mean[None], drawn]))

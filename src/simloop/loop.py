@@ -1,0 +1,312 @@
+"""The loop: measure the gap to real recordings, adapt the randomisation, measure again on files the fit never saw.
+
+    result = run_loop(LoopFile.read("examples/double_pendulum.yaml"), Path("runs/demo"))
+
+Each step is a stage of the run's folder: computed once, kept, and not repeated when the same command is given again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import Field, field_validator
+
+import simloop
+from simloop.adapt import Adaptation, Comparison, LeastSquares, SimOpt, get_method
+from simloop.adapt.adaptation import Progress, silent
+from simloop.config import Strict, read_yaml
+from simloop.distributions import Distribution, Normal, Point
+from simloop.errors import InputError
+from simloop.gap import Gap, windowed_gaps
+from simloop.logs import ColumnMap
+from simloop.parameters import Array
+from simloop.randomness import stream
+from simloop.runs import Resume, Run, read_run, write_json
+from simloop.targets import Target, get_target
+from simloop.targets.catalogue import find
+from simloop.targets.windows import Replay
+from simloop.trajectories import difference
+from simloop.worlds import World, get_world
+
+
+class LoopTarget(Strict):
+    """Recordings to fit on, and others to test on that the fit never sees."""
+
+    fit: str
+    test: str
+    columns: str | None = None
+    #: without the recordings on this machine: run against a stand-in, and say so everywhere
+    stand_in: bool = False
+
+
+class AdaptStep(Strict):
+    """One adaptation method and its options."""
+
+    method: str
+    options: dict[str, Any] = {}
+
+
+class LoopFile(Strict):
+    """The YAML file of a loop."""
+
+    world: str
+    target: LoopTarget
+    horizons: list[float] = Field(default=[0.2, 0.5], min_length=1)
+    draws: int = Field(default=50, ge=1)
+    adapt: list[AdaptStep] = Field(default=[AdaptStep(method="least-squares")], min_length=1)
+    seed: int = 0
+
+    @field_validator("horizons")
+    @classmethod
+    def _positive(cls, value: list[float]) -> list[float]:
+        if not all(np.isfinite(h) and h > 0 for h in value):
+            raise ValueError(f"expected positive numbers of seconds, got {value}")
+        return value
+
+    @field_validator("adapt")
+    @classmethod
+    def _known(cls, value: list[AdaptStep]) -> list[AdaptStep]:
+        for step in value:
+            get_method(step.method, step.options)
+        names = [s.method for s in value]
+        if len(set(names)) < len(names):
+            raise ValueError("each method may stand there once")
+        return value
+
+    @classmethod
+    def read(cls, path: str | Path) -> LoopFile:
+        """Read the file; paths in it are relative to it."""
+        file = read_yaml(path, cls)
+        folder = Path(path).parent
+        target = file.target.model_copy(
+            update={k: _relative(folder, getattr(file.target, k)) for k in ("fit", "test", "columns")}
+        )
+        return file.model_copy(update={"target": target, "world": _relative(folder, file.world)})
+
+
+def _relative(folder: Path, name: str | None) -> str | None:
+    """A path of a loop file seen from the working folder; names of worlds and of the catalogue stay as they are."""
+    if name is None or name.startswith("standin:") or Path(name).is_absolute():
+        return name
+    is_path = name.startswith((".", "~")) or Path(name).suffix or (folder / name).exists()
+    return str(folder / name) if is_path and not _in_catalogue(name) else name
+
+
+def _in_catalogue(name: str) -> bool:
+    try:
+        return find(name) is not None
+    except InputError:
+        return True
+
+
+def load_targets(file: LoopFile, world: World) -> tuple[Target, Target]:
+    """Return the targets (to fit on, to test on), or their stand-ins where that is allowed and needed."""
+    columns = ColumnMap.read(file.target.columns) if file.target.columns else None
+    found = [find(n) if not n.startswith("standin:") else None for n in (file.target.fit, file.target.test)]
+    missing = [f for f in found if f and not f[0].present(f[1])]
+    if missing and file.target.stand_in:
+        from simloop.targets.standin import standin_target
+
+        fit, test = (standin_target(world, seed=file.seed, episodes=4, part=part) for part in ("fit", "test"))
+        return fit, test
+    return get_target(file.target.fit, world, columns, seed=file.seed), get_target(
+        file.target.test, world, columns, seed=file.seed
+    )
+
+
+def run_loop(
+    file: LoopFile,
+    folder: Path,
+    *,
+    resume: Resume = "if-match",
+    progress: Progress = silent,
+    say: Callable[[str], None] = lambda _: None,
+) -> dict[str, Any]:
+    """Run the loop into a folder, or continue it there; return what `read_run` returns for it."""
+    world = get_world(file.world)
+    fit, test = load_targets(file, world)
+    say(f"target: {provenance_sentence(test)}")
+    shared = sorted(set(fit.files) & set(test.files))
+    if shared:
+        raise InputError(f"{shared[0]}: is among the files to fit on and to test on; a test must not see the fit's data")
+    with Run.open(folder, configuration(file, world, fit, test), resume=resume) as run:
+        run.stage("target", lambda: {"fit": describe_target(fit), "test": describe_target(test)})
+        own = world.distributions()
+        before: dict[str, Distribution | None] = {"persistence": None, "default": own["default"]}
+        if "wide" in own:
+            before["wide"] = own["wide"]
+        replay = Replay(world, test.recordings)
+        say("measuring the gap before adapting")
+        run.stage("gap-before", lambda: _gaps(world, replay, before, file, file.draws))
+        fits: dict[str, Distribution] = {}
+        for step in file.adapt:
+            fits[step.method] = adapt_stage(run, world, fit, step, seed=file.seed, progress=progress).distribution
+        write_json(folder / "distribution.json", fits[file.adapt[0].method].to_dict())
+        say("measuring the gap after adapting, on files that no fit has seen")
+        run.stage("gap-after", lambda: _gaps(world, replay, {"default": own["default"], **fits}, file, 1))
+        run.stage("gap-after-draws", lambda: _gaps(world, replay, {"default": own["default"], **fits}, file, file.draws))
+        arms = {"default": own["default"], **fits}
+        run.stage("replays", lambda: _replays(world, replay, arms, file))
+        run.stage("versions", lambda: versions(world))
+    return read_run(folder)
+
+
+def adapt_stage(
+    run: Run, world: World, target: Target, step: AdaptStep, *, seed: int, budget: int | None = None, progress: Progress = silent
+) -> Adaptation:
+    """Fit by one method as a stage of a run, resumable between its iterations."""
+    method = get_method(step.method, step.options)
+
+    def compute() -> dict[str, Any]:
+        return method.fit(
+            Comparison(world, target),
+            starting_point(world, method),
+            seed=seed,
+            budget=budget,
+            checkpoint=run.checkpoint(f"adapt-{step.method}"),
+            progress=progress,
+        ).to_dict()
+
+    return Adaptation.from_dict(run.stage(f"adapt-{step.method}", compute))
+
+
+def starting_point(world: World, method: LeastSquares | SimOpt) -> Normal:
+    """The world's own distribution that a method starts from."""
+    start = world.distributions()[method.starts_from]
+    assert isinstance(start, Normal)
+    return start
+
+
+def _gaps(
+    world: World, replay: Replay, arms: Mapping[str, Distribution | None], file: LoopFile, draws: int
+) -> list[dict[str, Any]]:
+    """Gaps of all arms at all horizons, JSON-able."""
+    return [
+        {
+            "horizon": horizon,
+            "gaps": [g.to_dict() for g in windowed_gaps(world, replay.windows(horizon), arms, draws=draws, seed=file.seed)],
+        }
+        for horizon in file.horizons
+    ]
+
+
+def _replays(world: World, replay: Replay, arms: Mapping[str, Distribution], file: LoopFile, count: int = 6) -> dict[str, Any]:
+    """Real and simulated trajectories of a few test windows, for the report's picture.
+
+    The windows are those at evenly spaced ranks of the default's error, so easy and hard ones are both shown.
+    """
+    horizon = max(file.horizons)
+    windows = replay.windows(horizon, every=0.01)
+    default = world.simulate(arms["default"].mean[None], windows.segments, seed=file.seed).regular
+    error = np.abs(difference(default[:, -1], windows.measured[:, -1], world.channels)).sum(axis=1)
+    ranks = np.argsort(np.nan_to_num(error, nan=np.inf), kind="stable")
+    chosen = ranks[np.linspace(0, len(ranks) - 1, min(count, len(ranks))).round().astype(int)]
+    shown = windows.take(np.sort(chosen))
+    out: dict[str, Any] = {
+        "horizon": horizon,
+        "time": (shown.segments.recorded * world.control_dt).tolist(),
+        "channels": [c.name for c in world.measured],
+        "units": [c.unit for c in world.measured],
+        "files": [shown.files[f] for f in shown.file],
+        "starts": (shown.segments.start * world.control_dt).tolist(),
+        "measured": _measured_only(world, shown.measured),
+        "arms": {},
+    }
+    for name, distribution in arms.items():
+        mean = world.simulate(distribution.mean[None], shown.segments, seed=file.seed).regular
+        record = {"mean": _measured_only(world, mean)}
+        if not isinstance(distribution, Point):
+            draws = max(20, file.draws)
+            rows = distribution.sample(len(shown) * draws, stream(file.seed, "replays", name))
+            many = world.simulate(rows, shown.segments.take(np.repeat(np.arange(len(shown)), draws)), seed=file.seed)
+            bands = np.nanquantile(many.regular.reshape(len(shown), draws, *mean.shape[1:]), [0.05, 0.95], axis=1)
+            record |= {"low": _measured_only(world, bands[0]), "high": _measured_only(world, bands[1])}
+        out["arms"][name] = record
+    return out
+
+
+def _measured_only(world: World, values: Array) -> Any:
+    """Columns of the measured channels as nested lists (window, channel column, time)."""
+    width = sum(c.width for c in world.measured)
+    return np.moveaxis(values[..., :width], -1, 1).tolist()
+
+
+def configuration(file: LoopFile, world: World, fit: Target, test: Target) -> dict[str, Any]:
+    """Everything that decides a loop's results: its file, the world's parameters, the content of the recordings."""
+    return {
+        "loop": file.model_dump(),
+        "world": {"name": world.name, "parameters": world.parameters.to_dict()},
+        "recordings": {"fit": _content(fit), "test": _content(test)},
+    }
+
+
+def _content(target: Target) -> str:
+    digest = hashlib.sha256(target.recordings.values.tobytes())
+    digest.update(target.recordings.time.tobytes() + target.recordings.actions.tobytes())
+    return digest.hexdigest()[:16]
+
+
+def describe_target(target: Target) -> dict[str, Any]:
+    """A target as the record of a run keeps it."""
+    return {
+        "name": target.name,
+        "provenance": target.provenance,
+        "description": target.description,
+        "source": target.source,
+        "licence": target.licence,
+        "files": [short_name(f) for f in target.files],
+        "seconds": float(sum(target.recordings.episode(e).time[-1] - target.recordings.episode(e).time[0]
+                             for e in range(len(target.recordings)))),
+    }  # fmt: skip
+
+
+def short_name(file: str) -> str:
+    """The last two parts of a path: enough to tell recordings apart, nothing of the machine they lie on."""
+    return "/".join(Path(file).parts[-2:])
+
+
+def provenance_sentence(target: Target) -> str:
+    """What the target is, in one line."""
+    files = len(target.files)
+    if target.provenance == "real recordings":
+        return f"real recordings, {files} files: {target.description}"
+    return f"NOT REAL: {target.description} ({target.provenance}; {files} recordings)"
+
+
+def versions(world: World) -> dict[str, str]:
+    """Versions that a result depends on."""
+    return {"simloop": simloop.__version__, "python": platform.python_version(), "numpy": np.__version__, **world.versions()}
+
+
+def headline(result: dict[str, Any], method: str | None = None) -> str:
+    """The plain sentence that a report opens with."""
+    after = result["stages"]["gap-after"][0]
+    gaps = {g["name"]: Gap.from_dict(g) for g in after["gaps"]}
+    name = method or result["configuration"]["loop"]["adapt"][0]["method"]
+    target = result["stages"]["target"]["test"]
+    unseen = "recordings" if target["provenance"] == "real recordings" else "a stand-in's recordings (not real ones)"
+    fitted, default = gaps[name], gaps["default"]
+    verdict = "" if fitted.told_apart else " The two cannot be told apart on these recordings."
+    return (
+        f"On {unseen} it had never seen, the adapted simulation is wrong by {quantity(fitted.value, fitted.unit)} after"
+        f" {after['horizon']:g} s; the default one by {quantity(default.value, default.unit)}.{verdict}"
+    )
+
+
+def quantity(value: float, unit: str) -> str:
+    """A value with its unit as people say it: radians in degrees."""
+    if unit == "rad":
+        return f"{np.degrees(value):.2g}°"
+    return f"{value:.3g} {unit}".rstrip()
+
+
+def years_per_hour(result: dict[str, Any]) -> float:
+    """Years of simulated time that an hour of the run's adaptations gives."""
+    fits = [s for name, s in result["stages"].items() if name.startswith("adapt-")]
+    wall = sum(s["wall_seconds"] for s in fits)
+    return float(sum(s["simulated_seconds"] for s in fits) / max(wall, 1e-9) * 3600 / (365.25 * 86400))
