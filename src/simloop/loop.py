@@ -241,11 +241,12 @@ def configuration(file: LoopFile, world: World, fit: Target, test: Target) -> di
     return {
         "loop": file.model_dump(),
         "world": {"name": world.name, "parameters": world.parameters.to_dict()},
-        "recordings": {"fit": _content(fit), "test": _content(test)},
+        "recordings": {"fit": recordings_hash(fit), "test": recordings_hash(test)},
     }
 
 
-def _content(target: Target) -> str:
+def recordings_hash(target: Target) -> str:
+    """Names the content of a target's recordings."""
     digest = hashlib.sha256(target.recordings.values.tobytes())
     digest.update(target.recordings.time.tobytes() + target.recordings.actions.tobytes())
     return digest.hexdigest()[:16]

@@ -1,0 +1,114 @@
+"""Does every parameter do something, and which cannot be told apart?
+
+Each parameter is moved across the world's range while the others stay; windows with rich actions are replayed. A
+parameter whose whole range moves no observed channel by more than rounding has no effect, and the audit fails.
+Parameters that move everything in the same direction cannot be told apart by any recording like these.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from simloop.distributions import Uniform
+from simloop.parameters import Array
+from simloop.targets.target import Target
+from simloop.targets.windows import Replay, Windows
+from simloop.trajectories import difference
+from simloop.worlds.world import World
+
+#: the largest change of any channel, as a fraction of how much that channel moves, that still counts as none
+NO_EFFECT = 1e-9
+#: cosine between two parameters' effects from which on they cannot be told apart
+ALIKE = 0.98
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What an audit found.
+
+    Attributes:
+        effects: parameter -> largest change of any channel across its range, as a fraction of the channel's motion.
+        dead: parameters without effect.
+        alike: (parameter, parameter, cosine of their effects) that cannot be told apart.
+        reproducible: whether two simulations, and a division of the work, gave the same bytes.
+        diverged: simulations that blew up on the way.
+        windows: how many windows were replayed.
+        target: what they were taken from.
+    """
+
+    effects: dict[str, float]
+    dead: list[str]
+    alike: list[tuple[str, str, float]]
+    reproducible: bool
+    diverged: int
+    windows: int
+    target: str
+
+    @property
+    def passed(self) -> bool:
+        return not self.dead and self.reproducible
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**vars(self), "passed": self.passed}
+
+
+def audit_parameters(world: World, target: Target, *, horizon: float = 0.5, count: int = 48) -> Audit:
+    """Move each parameter of a world across its range and see what changes on windows of a target."""
+    replay = Replay(world, target.recordings)
+    windows = replay.windows(min(horizon, float(replay.length.max() - 25) * world.control_dt), every=world.control_dt)
+    windows = windows.take(np.unique(np.linspace(0, len(windows) - 1, min(count, len(windows))).round().astype(int)))
+    space = world.parameters
+    low, high = _range(world)
+    steps = np.linspace(0, 1, 5)
+    a, b = space.to_scale(low), space.to_scale(high)
+    default = space.to_scale(space.default)
+    base, diverged = _run(world, windows, space.default)
+    motion = np.maximum(np.sqrt(np.nanmean(difference(base, base[:, :1], world.channels) ** 2, axis=(0, 1))), 1e-9)
+    effects: dict[str, float] = {}
+    directions = []
+    for j, name in enumerate(space.names):
+        changes = []
+        for step in steps:
+            z = default.copy()
+            z[j] = a[j] + step * (b[j] - a[j])
+            moved, bad = _run(world, windows, space.round(space.from_scale(z)[None])[0])
+            diverged += bad
+            changes.append(difference(moved, base, world.channels) / motion)
+        effects[name] = float(np.nanmax(np.abs(changes)))
+        directions.append(np.nan_to_num(changes[-1] - changes[0]).ravel())
+    unit = np.array([d / max(float(np.linalg.norm(d)), 1e-300) for d in directions])
+    cosine = unit @ unit.T
+    names = space.names
+    alike = [(names[i], names[j], float(cosine[i, j])) for j in range(len(names)) for i in range(j)
+             if abs(cosine[i, j]) > ALIKE]  # fmt: skip
+    half = windows.take(np.arange(len(windows) // 2, len(windows)))
+    again, _ = _run(world, windows, space.default)
+    part, _ = _run(world, half, space.default)
+    return Audit(
+        effects=effects,
+        dead=[n for n, e in effects.items() if not e > NO_EFFECT],
+        alike=sorted(alike, key=lambda p: -abs(p[2])),
+        reproducible=again.tobytes() == base.tobytes() and part.tobytes() == base[len(windows) // 2 :].tobytes(),
+        diverged=diverged,
+        windows=len(windows),
+        target=target.name,
+    )
+
+
+def _range(world: World) -> tuple[Array, Array]:
+    """Where each parameter is moved: the world's `wide` range, else two prior spreads to both sides."""
+    space = world.parameters
+    wide = world.distributions().get("wide")
+    if isinstance(wide, Uniform):
+        return wide.low, wide.high
+    z = space.to_scale(space.default)
+    return tuple(np.clip(space.from_scale(z + s * 2 * space.spread), space.low, space.high) for s in (-1, 1))  # type: ignore[return-value]
+
+
+def _run(world: World, windows: Windows, row: Array) -> tuple[Array, int]:
+    out = world.simulate(row[None], windows.segments)
+    assert out.diverged is not None
+    return out.regular, int(out.diverged.sum())

@@ -1,0 +1,263 @@
+"""The command line: one function for each verb."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from simloop import terminal
+from simloop.errors import InputError
+
+app = typer.Typer(
+    name="simloop",
+    help="Close the loop between simulation and reality: measure the gap to real recordings, fit the randomisation"
+    " to them, and see what it did.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+data = typer.Typer(help="Get public recordings.", no_args_is_help=True)
+app.add_typer(data, name="data")
+
+
+class ResumeChoice(StrEnum):
+    """What to do with a folder that holds a run already."""
+
+    never = "never"
+    if_match = "if-match"
+    always = "always"
+
+
+World = Annotated[str, typer.Argument(help="A world ('simloop worlds' lists them), or a YAML file around your own model.")]
+TargetOption = Annotated[
+    str | None,
+    typer.Option("--target", help="Recordings: a name of 'simloop targets', a file, a folder or a quoted glob of your"
+                 " logs, or standin:WORLD."),
+]  # fmt: skip
+Columns = Annotated[str | None, typer.Option(help="A YAML file that says which columns of your logs hold what.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")]
+Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
+Folder = Annotated[Path, typer.Option("-o", "--output", help="The run's folder.")]
+Resume = Annotated[ResumeChoice, typer.Option(help="What to do with a folder that holds a run: continue the same one"
+                                                   " (if-match), refuse (never), or start over (always).")]  # fmt: skip
+
+
+@app.callback(invoke_without_command=True)
+def _root(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    if version:
+        from simloop import __version__
+
+        terminal.say(f"simloop {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def worlds(json: Json = False) -> None:
+    """List what can be simulated: parameters, units, defaults and ranges."""
+    from simloop.worlds import get_world, world_names
+
+    found = [get_world(name) for name in world_names()]
+    if json:
+        terminal.print_json({w.name: {"summary": w.summary, "control_dt": w.control_dt,
+                                      "channels": [c.name for c in w.channels], "actions": [a.name for a in w.actions],
+                                      "parameters": w.parameters.to_dict()} for w in found})  # fmt: skip
+        return
+    for world in found:
+        wide: Any = world.distributions().get("wide")
+        low, high = (wide.low, wide.high) if wide else (world.parameters.low, world.parameters.high)
+        terminal.table(
+            ["parameter", "default", "wide from", "to", "unit", "what"],
+            [[p.name, f"{p.default:.4g}", f"{a:.3g}", f"{b:.3g}", p.unit, p.description]
+             for p, a, b in zip(world.parameters, low, high, strict=True)],
+            title=f"{world.name}: {world.summary}; a control step is {world.control_dt:g} s",
+        )  # fmt: skip
+
+
+@app.command()
+def targets(json: Json = False) -> None:
+    """List what is real: public recordings, their source, licence and size, and whether they are on this machine."""
+    from simloop.targets.catalogue import data_folder, entries
+
+    rows, record = [], {}
+    for entry in entries().values():
+        for split in entry.splits:
+            name = f"{entry.name}/{split}"
+            here = entry.present(split)
+            rows.append([name, str(len(entry.paths(split))), "yes" if here else "no", entry.licence])
+            record[name] = {"files": len(entry.paths(split)), "here": here, "licence": entry.licence,
+                            "source": entry.source, "citation": entry.citation, "world": entry.world}  # fmt: skip
+    if json:
+        terminal.print_json(record)
+        return
+    terminal.table(["target", "files", "here", "licence"], rows, title=f"recordings in {data_folder()}")
+    for entry in entries().values():
+        terminal.say(f"{entry.name}: {entry.machine}, {entry.megabytes:.0f} MB\n  {entry.source}\n  {entry.citation}")
+        terminal.say(f"  get them: simloop data get {entry.name}")
+    terminal.say("standin:WORLD: the world itself with hidden parameters, to try things where there are no recordings")
+
+
+@data.command("get")
+def data_get(
+    name: Annotated[str, typer.Argument(help="An entry of the catalogue.")],
+    part: Annotated[str | None, typer.Option(help="Only this part of it, for example design-c1/all.")] = None,
+) -> None:
+    """Download public recordings, with their hashes checked; files that are there already are kept."""
+    from simloop.errors import unknown
+    from simloop.targets.catalogue import entries, get
+
+    if name in entries():
+        entry = entries()[name]
+        if part is not None and part not in entry.splits:
+            raise unknown(f"part of {name!r}:", part, entry.splits)
+        terminal.say(f"{entry.machine}\n{entry.source}, {entry.licence}, {entry.megabytes:.0f} MB in all")
+    folder = get(name, split=part, progress=lambda f: terminal.say(f"  getting {f}"))
+    terminal.say(f"all files are in {folder}, with the published hashes")
+
+
+@app.command()
+def gap(
+    world: World,
+    target: TargetOption = None,
+    distribution: Annotated[str | None, typer.Option(help="default, wide, prior, a run's folder or a JSON file.")] = None,
+    horizon: Annotated[float, typer.Option(help="Length of a window, s.", min=1e-6)] = 0.2,
+    draws: Annotated[int, typer.Option(help="Rows drawn for each window from a distribution; 1: its mean alone.", min=1)] = 20,
+    columns: Columns = None,
+    seed: Seed = 0,
+    json: Json = False,
+) -> None:
+    """Measure how far a world is from recordings, beside persistence, the default parameters and wide ranges."""
+    from simloop.verbs import measure_gap
+
+    chosen, real = _world_and_target(world, target, columns, seed)
+    if distribution is not None:
+        chosen.distribution(distribution)
+    with terminal.shown_warnings() as warned:
+        result = measure_gap(chosen, real(), distribution, horizon=horizon, draws=draws, seed=seed)
+    if json:
+        terminal.print_json({**result.to_dict(), "warnings": warned})
+    else:
+        result.show()
+
+
+@app.command()
+def adapt(
+    world: World,
+    output: Folder,
+    target: TargetOption = None,
+    method: Annotated[str, typer.Option(help="least-squares or simopt.")] = "least-squares",
+    option: Annotated[list[str] | None, typer.Option(help="An option of the method, as name=value; may be repeated.")] = None,
+    budget: Annotated[int | None, typer.Option(help="Largest number of windows to simulate.", min=1)] = None,
+    columns: Columns = None,
+    seed: Seed = 0,
+    resume: Resume = ResumeChoice.if_match,
+    json: Json = False,
+) -> None:
+    """Fit a distribution over a world's parameters to recordings, into a run's folder."""
+    from simloop.verbs import fit_into, parsed_options
+
+    options = parsed_options(method, option or [])
+    chosen, real = _world_and_target(world, target, columns, seed)
+    with terminal.shown_warnings() as warned, terminal.progress() as show:
+        result = fit_into(output, chosen, real(), method, options, seed=seed, budget=budget, resume=resume.value,
+                          progress=show)  # fmt: skip
+    if json:
+        terminal.print_json({**result.to_dict(), "warnings": warned})
+    else:
+        result.show()
+
+
+@app.command()
+def loop(
+    file: Annotated[Path, typer.Argument(help="The loop's YAML file.")],
+    output: Folder,
+    resume: Resume = ResumeChoice.if_match,
+    json: Json = False,
+) -> None:
+    """Run the whole loop: gap, adapt, gap on files that no fit saw, report."""
+    from simloop.verbs import run_loop_file
+
+    with terminal.shown_warnings() as warned, terminal.progress() as show:
+        result = run_loop_file(file, output, resume=resume.value, progress=show, quiet=json)
+    if json:
+        terminal.print_json({**result.to_dict(), "warnings": warned})
+    else:
+        result.show()
+
+
+@app.command()
+def report(run: Annotated[Path, typer.Argument(help="A run's folder.")]) -> None:
+    """Write the report of a run, one self-contained HTML file, and print its path."""
+    from simloop.runs import read_run
+
+    read_run(run)
+    from simloop.report import write_report
+
+    terminal.say(str(write_report(run)))
+
+
+@app.command()
+def audit(
+    world: World, target: TargetOption = None, columns: Columns = None, seed: Seed = 0, json: Json = False
+) -> None:
+    """Check a world: does every parameter do something, which cannot be told apart, is it reproducible?
+
+    Without --target the windows come from the world's own stand-in, driven by random sines. Exits with 1 if a
+    parameter has no effect or results are not reproducible.
+    """
+    from simloop.verbs import show_audit
+
+    chosen, real = _world_and_target(world, target or "standin", columns, seed)
+    with terminal.shown_warnings():
+        passed = show_audit(chosen, real(), json=json)
+    if not passed:
+        raise typer.Exit(1)
+
+
+def _world_and_target(name: str, target: str | None, columns: str | None, seed: int) -> tuple[Any, Any]:
+    """Find the world, and a function that reads the target: names are checked before anything heavy is imported."""
+    from simloop.logs import ColumnMap, find_logs
+    from simloop.worlds import get_world
+
+    if target is None:
+        raise InputError("what is real? Give --target: a name of 'simloop targets', or your own logs")
+    column_map = ColumnMap.read(columns) if columns else None
+    if not target.startswith("standin"):
+        from simloop.targets.catalogue import find
+
+        if find(target) is None and ("/" not in target or Path(target).exists() or Path(target).suffix):
+            find_logs(target)
+    world = get_world(name)
+    if target == "standin":
+        target = f"standin:{world.name}"
+
+    def read() -> Any:
+        from simloop.targets import get_target
+
+        return get_target(target, world, column_map, seed=seed)
+
+    return world, read
+
+
+def main() -> None:
+    """Entry point: errors of the person's making are one sentence on standard error and exit code 2."""
+    try:
+        app(standalone_mode=True)
+    except InputError as error:
+        print(f"simloop: {error}", file=sys.stderr)
+        sys.exit(2)
+    except ImportError as error:
+        print(f"simloop: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("simloop: stopped; the same command goes on where it stopped", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.exit(141)
+
+
+if __name__ == "__main__":
+    main()

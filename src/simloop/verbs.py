@@ -1,0 +1,283 @@
+"""What the command line's verbs do and print: results as records that can show themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from simloop import terminal
+from simloop.adapt import Adaptation, get_method
+from simloop.adapt.adaptation import Progress, silent
+from simloop.audit import audit_parameters
+from simloop.distributions import Distribution, Normal, Point
+from simloop.errors import InputError
+from simloop.gap import Gap, windowed_gaps
+from simloop.loop import (
+    AdaptStep,
+    LoopFile,
+    adapt_stage,
+    describe_target,
+    headline,
+    provenance_sentence,
+    quantity,
+    recordings_hash,
+    run_loop,
+    versions,
+    years_per_hour,
+)
+from simloop.runs import Resume, Run, write_json
+from simloop.targets import Target
+from simloop.targets.windows import Replay
+from simloop.worlds import World
+
+
+@dataclass(frozen=True)
+class GapResult:
+    """The gap of what was asked for, and of the arms that did nothing."""
+
+    asked: Gap
+    arms: list[Gap]
+    target: Target
+    horizon: float
+    versions: dict[str, str]
+
+    def to_dict(self) -> dict[str, Any]:
+        g = self.asked.to_dict()
+        return {
+            **{k: g[k] for k in ("value", "interval", "unit", "parts", "name", "median", "ratio", "ratio_interval",
+                                 "median_ratio", "median_ratio_interval")},
+            "horizon": self.horizon,
+            "files": [str(f) for f in self.target.files],
+            "provenance": self.target.provenance,
+            "baselines": {a.name: a.to_dict() for a in self.arms if a.name != self.asked.name},
+            "windows": self.asked.windows,
+            "diverged": self.asked.diverged,
+            "versions": self.versions,
+        }  # fmt: skip
+
+    def show(self) -> None:
+        terminal.say(f"target: {provenance_sentence(self.target)}")
+        show_gaps(self.arms, self.horizon)
+        low, high = self.asked.interval
+        terminal.say(
+            f"{self.asked.name}: wrong by {quantity(self.asked.value, self.asked.unit)} (RMSE, 95 % interval"
+            f" {quantity(low, self.asked.unit)} to {quantity(high, self.asked.unit)}) after {self.horizon:g} s"
+        )
+
+
+def show_gaps(gaps: Sequence[Gap], horizon: float) -> None:
+    """Print one table of arms at one horizon."""
+    channels = [f"{p.channel} ({p.unit})" if p.unit else p.channel for p in gaps[0].parts]
+    terminal.table(
+        ["after " + f"{horizon:g} s", *[f"{c} RMSE" for c in channels], *[f"{c} median" for c in channels],
+         "ratio to default", "median ratio", "in 90 % band", "diverged"],
+        [[
+            g.name if g.draws == 1 else f"{g.name} ({g.draws} draws)",
+            *[f"{p.rmse:.4f}" for p in g.parts],
+            *[f"{p.median:.4f}" for p in g.parts],
+            _ratio(g.ratio, g.ratio_interval),
+            _ratio(g.median_ratio, g.median_ratio_interval),
+            " / ".join(f"{p.covered:.0%}" for p in g.parts if p.covered is not None) or "-",
+            f"{g.diverged}",
+        ] for g in gaps],
+        title=f"{gaps[0].windows} windows",
+    )  # fmt: skip
+
+
+def _ratio(value: float | None, interval: tuple[float, float] | None) -> str:
+    if value is None or interval is None:
+        return "1"
+    return f"{value:.2f} [{interval[0]:.2f}, {interval[1]:.2f}]"
+
+
+def measure_gap(
+    world: World, target: Target, distribution: str | None, *, horizon: float, draws: int, seed: int
+) -> GapResult:
+    """Measure the gap of a distribution, named or loaded, and of the baselines, on one target."""
+    windows = Replay(world, target.recordings).windows(horizon)
+    own = world.distributions()
+    arms: dict[str, Distribution | None] = {"persistence": None, "default": own["default"]}
+    if "wide" in own:
+        arms["wide"] = own["wide"]
+    gaps = windowed_gaps(world, windows, arms, draws=draws, seed=seed)
+    asked = next(g for g in gaps if g.name == "default")
+    if distribution is not None and distribution not in arms:
+        fitted = world.distribution(distribution)
+        added = windowed_gaps(world, windows, {distribution: fitted}, seed=seed)
+        asked = added[0]
+        if draws > 1 and not isinstance(fitted, Point):
+            added += windowed_gaps(world, windows, {distribution: fitted}, draws=draws, seed=seed)
+        gaps += added
+    elif distribution is not None:
+        asked = next(g for g in gaps if g.name == distribution)
+    return GapResult(asked, gaps, target, horizon, versions(world))
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """A fit in its run's folder."""
+
+    adaptation: Adaptation
+    start: Normal
+    target: Target
+    folder: Path
+
+    def to_dict(self) -> dict[str, Any]:
+        record = self.adaptation.to_dict()
+        return {**record, "hash": self.adaptation.distribution.hash, "target": describe_target(self.target),
+                "run": str(self.folder)}  # fmt: skip
+
+    def show(self) -> None:
+        terminal.say(f"target: {provenance_sentence(self.target)}")
+        show_moves(self.adaptation, self.start)
+        terminal.say(f"distribution {self.adaptation.distribution.hash} is in {self.folder}")
+
+
+def show_moves(adaptation: Adaptation, start: Normal) -> None:
+    """Print what moved and by how much."""
+    import numpy as np
+
+    fit = adaptation.distribution
+    space = fit.space
+    assert isinstance(fit, Normal)
+    rows = []
+    z = space.to_scale(fit.mean)
+    low, high = (space.from_scale(z + s * 1.645 * fit.spread) for s in (-1, 1))
+    for j, p in enumerate(space):
+        factor = f"x {fit.mean[j] / p.default:.2f}" if p.default else f"{fit.mean[j] - p.default:+.3g}"
+        said = fit.spread[j] / start.spread[j]
+        rows.append([p.name, f"{p.default:.4g}", f"{fit.mean[j]:.4g}", factor,
+                     f"{max(low[j], p.low):.3g} to {min(high[j], p.high):.3g}", p.unit, f"{np.clip(1 - said, 0, 1):.0%}"])  # fmt: skip
+    per_hour = adaptation.simulated_seconds / max(adaptation.wall_seconds, 1e-9) * 3600 / (365.25 * 86400)
+    terminal.table(
+        ["parameter", "default", "fitted", "moved", "90 % of the fit", "unit", "narrowed by"],
+        rows,
+        title=f"{adaptation.method}: {adaptation.rollouts} windows, {adaptation.simulated_seconds:.0f} s simulated in"
+        f" {adaptation.wall_seconds:.0f} s ({per_hour:.3f} years of simulation in an hour)",
+    )
+
+
+def parsed_options(method: str, pairs: Sequence[str]) -> dict[str, Any]:
+    """Turn ["iterations=8", ...] into options of a method, checked."""
+    import yaml
+
+    options: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise InputError(f"--option {pair!r}: expected name=value, for example iterations=8")
+        options[name] = yaml.safe_load(value)
+    get_method(method, options)
+    return options
+
+
+def fit_into(
+    folder: Path,
+    world: World,
+    target: Target,
+    method: str,
+    options: dict[str, Any],
+    *,
+    seed: int = 0,
+    budget: int | None = None,
+    resume: Resume = "if-match",
+    progress: Progress = silent,
+) -> FitResult:
+    """Fit by one method into a run's folder, or continue there."""
+    configuration = {
+        "adapt": {"method": method, "options": options, "budget": budget, "seed": seed, "target": target.name},
+        "world": {"name": world.name, "parameters": world.parameters.to_dict()},
+        "recordings": {"fit": recordings_hash(target)},
+    }
+    with Run.open(folder, configuration, resume=resume) as run:
+        run.stage("target", lambda: {"fit": describe_target(target)})
+        step = AdaptStep(method=method, options=options)
+        adaptation = adapt_stage(run, world, target, step, seed=seed, budget=budget, progress=progress)
+        write_json(folder / "distribution.json", adaptation.distribution.to_dict())
+        run.stage("versions", lambda: versions(world))
+    start = world.distributions()[get_method(method).starts_from]
+    assert isinstance(start, Normal)
+    return FitResult(adaptation, start, target, folder)
+
+
+@dataclass(frozen=True)
+class LoopResult:
+    """A finished loop."""
+
+    record: dict[str, Any]
+    report: Path
+
+    def to_dict(self) -> dict[str, Any]:
+        """The first fit's gap at the first horizon, with everything it is compared with."""
+        stages = self.record["stages"]
+        after, before = stages["gap-after"][0], stages["gap-before"][0]
+        name = self.record["configuration"]["loop"]["adapt"][0]["method"]
+        asked = next(g for g in after["gaps"] if g["name"] == name)
+        return {
+            **asked,
+            "horizon": after["horizon"],
+            "files": stages["target"]["test"]["files"],
+            "provenance": stages["target"]["test"]["provenance"],
+            "baselines": {g["name"]: g for g in before["gaps"]},
+            "gaps": {k: stages[k] for k in ("gap-before", "gap-after", "gap-after-draws")},
+            "headline": headline(self.record),
+            "years of simulation per hour": years_per_hour(self.record),
+            "versions": stages["versions"],
+            "report": str(self.report),
+        }
+
+    def show(self) -> None:
+        stages = self.record["stages"]
+        for before, after, drawn in zip(stages["gap-before"], stages["gap-after"], stages["gap-after-draws"], strict=True):
+            gaps = before["gaps"] + [g for part in (after, drawn) for g in part["gaps"] if g["name"] != "default"]
+            show_gaps([Gap.from_dict(g) for g in gaps], before["horizon"])
+        for step in self.record["configuration"]["loop"]["adapt"]:
+            from simloop.worlds import get_world
+
+            adaptation = Adaptation.from_dict(stages[f"adapt-{step['method']}"])
+            start = get_world(self.record["configuration"]["loop"]["world"]).distributions()
+            prior = start[get_method(step["method"]).starts_from]
+            assert isinstance(prior, Normal)
+            show_moves(adaptation, prior)
+        terminal.say(headline(self.record))
+        terminal.say(f"An hour gives {years_per_hour(self.record):.3f} years of simulation.")
+        terminal.say(f"report: {self.report}")
+
+
+def run_loop_file(
+    file: Path, folder: Path, *, resume: Resume, progress: Progress = silent, quiet: bool = False
+) -> LoopResult:
+    """Run a loop's file into a folder and write the report."""
+    from simloop.report import write_report
+
+    record = run_loop(
+        LoopFile.read(file), folder, resume=resume, progress=progress, say=(lambda _: None) if quiet else terminal.say
+    )
+    return LoopResult(record, write_report(folder))
+
+
+def show_audit(world: World, target: Target, *, json: bool) -> bool:
+    """Audit a world's parameters, print what was found, and return whether it passed."""
+    found = audit_parameters(world, target)
+    if json:
+        terminal.print_json({**found.to_dict(), "versions": versions(world)})
+        return found.passed
+    terminal.say(f"world {world.name}, replayed on {found.windows} windows of {found.target}")
+    terminal.table(
+        ["parameter", "largest effect", ""],
+        [[n, f"{e:.2%}", "NO EFFECT" if n in found.dead else ""] for n, e in found.effects.items()],
+        title="change of a channel across the parameter's range, in parts of how much the channel moves",
+    )
+    for a, b, cosine in found.alike:
+        terminal.say(f"{a} and {b} cannot be told apart by such recordings (effects alike to {cosine:.3f})")
+    if found.dead:
+        terminal.say(f"FAILED: {', '.join(found.dead)}: no effect on anything observed")
+    if not found.reproducible:
+        terminal.say("FAILED: the same seed did not give the same bytes")
+    if found.diverged:
+        terminal.say(f"{found.diverged} simulations diverged")
+    if found.passed:
+        terminal.say("passed: every parameter does something, and the same seed gives the same bytes")
+    return found.passed
