@@ -32,7 +32,9 @@ class ResumeChoice(StrEnum):
     always = "always"
 
 
-World = Annotated[str, typer.Argument(help="A world ('simloop worlds' lists them), or a YAML file around your own model.")]
+World = Annotated[
+    str, typer.Argument(help="A world ('simloop worlds' lists them), or a YAML file around your own model.")
+]
 TargetOption = Annotated[
     str | None,
     typer.Option("--target", help="Recordings: a name of 'simloop targets', a file, a folder or a quoted glob of your"
@@ -122,9 +124,13 @@ def data_get(
 def gap(
     world: World,
     target: TargetOption = None,
-    distribution: Annotated[str | None, typer.Option(help="default, wide, prior, a run's folder or a JSON file.")] = None,
+    distribution: Annotated[
+        str | None, typer.Option(help="default, wide, prior, a run's folder or a JSON file.")
+    ] = None,
     horizon: Annotated[float, typer.Option(help="Length of a window, s.", min=1e-6)] = 0.2,
-    draws: Annotated[int, typer.Option(help="Rows drawn for each window from a distribution; 1: its mean alone.", min=1)] = 20,
+    draws: Annotated[
+        int, typer.Option(help="Rows drawn for each window from a distribution; 1: its mean alone.", min=1)
+    ] = 20,
     columns: Columns = None,
     seed: Seed = 0,
     json: Json = False,
@@ -149,7 +155,9 @@ def adapt(
     output: Folder,
     target: TargetOption = None,
     method: Annotated[str, typer.Option(help="least-squares or simopt.")] = "least-squares",
-    option: Annotated[list[str] | None, typer.Option(help="An option of the method, as name=value; may be repeated.")] = None,
+    option: Annotated[
+        list[str] | None, typer.Option(help="An option of the method, as name=value; may be repeated.")
+    ] = None,
     budget: Annotated[int | None, typer.Option(help="Largest number of windows to simulate.", min=1)] = None,
     columns: Columns = None,
     seed: Seed = 0,

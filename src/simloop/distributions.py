@@ -106,7 +106,8 @@ class Point(Distribution):
         self.value = space.check(space.default if value is None else value)[0]
 
     def sample(self, n: int, rng: np.random.Generator) -> Array:
-        return np.repeat(self.value[None], n, axis=0)
+        rows: Array = np.repeat(self.value[None], n, axis=0)
+        return rows
 
     @property
     def mean(self) -> Array:
@@ -142,9 +143,10 @@ class Uniform(Distribution):
     def log_prob(self, rows: ArrayLike) -> Array:
         x = np.atleast_2d(np.asarray(rows, dtype=float))
         width = self.space.to_scale(self.high) - self.space.to_scale(self.low)
-        inside = ((x >= self.low) & (x <= self.high)).all(axis=1)
+        inside = np.all((x >= self.low) & (x <= self.high), axis=1)
         density = -np.log(width).sum() - _log_jacobian(self.space, x)
-        return np.where(inside, density, -np.inf)
+        masked: Array = np.where(inside, density, -np.inf)
+        return masked
 
     def _content(self) -> dict[str, Any]:
         return {"low": self.low.tolist(), "high": self.high.tolist()}
@@ -249,12 +251,14 @@ class Normal(Distribution):
 
     def log_prob(self, rows: ArrayLike) -> Array:
         x = np.atleast_2d(np.asarray(rows, dtype=float))
-        inside = ((x >= self.space.low) & (x <= self.space.high)).all(axis=1)
+        inside = np.all((x >= self.space.low) & (x <= self.space.high), axis=1)
         z = self.space.to_scale(np.where(inside[:, None], x, self._mean)) - self.space.to_scale(self._mean)
         white = np.linalg.solve(self._root, z.T)
         density = -0.5 * (white**2).sum(axis=0) - np.log(np.diag(self._root)).sum()
         density -= 0.5 * len(self.space) * np.log(2 * np.pi) + self._log_inside
-        return np.where(inside, density - _log_jacobian(self.space, np.where(inside[:, None], x, 1.0)), -np.inf)
+        density = density - _log_jacobian(self.space, np.where(inside[:, None], x, 1.0))
+        masked: Array = np.where(inside, density, -np.inf)
+        return masked
 
     def _content(self) -> dict[str, Any]:
         return {"mean": self._mean.tolist(), "covariance": self.covariance.tolist()}
@@ -275,7 +279,8 @@ class Empirical(Distribution):
         self.weights = w / w.sum()
 
     def sample(self, n: int, rng: np.random.Generator) -> Array:
-        return self.rows[rng.choice(len(self.rows), size=n, p=self.weights)]
+        rows: Array = self.rows[rng.choice(len(self.rows), size=n, p=self.weights)]
+        return rows
 
     @property
     def mean(self) -> Array:

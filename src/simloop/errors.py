@@ -10,7 +10,7 @@ class InputError(ValueError):
     """Something given to simloop is wrong; the message is one sentence for the person who gave it."""
 
 
-class MissingExtra(ImportError):
+class MissingExtraError(ImportError):
     """A feature needs an optional dependency; the message names the extra that brings it."""
 
     def __init__(self, feature: str, extra: str) -> None:

@@ -59,7 +59,7 @@ class ColumnMap(Strict):
 
     time: Column = Field(default_factory=lambda: Column(column="time"))
     channels: dict[str, Column]
-    actions: dict[str, Column] = {}
+    actions: dict[str, Column] = Field(default_factory=dict)
 
     @field_validator("time", mode="before")
     @classmethod

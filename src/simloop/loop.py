@@ -48,7 +48,7 @@ class AdaptStep(Strict):
     """One adaptation method and its options."""
 
     method: str
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = Field(default_factory=dict)
 
 
 class LoopFile(Strict):
@@ -133,7 +133,9 @@ def run_loop(
     say(f"target: {provenance_sentence(test)}")
     shared = sorted(set(fit.files) & set(test.files))
     if shared:
-        raise InputError(f"{shared[0]}: is among the files to fit on and to test on; a test must not see the fit's data")
+        raise InputError(
+            f"{shared[0]}: is among the files to fit on and to test on; a test must not see the fit's data"
+        )
     with Run.open(folder, configuration(file, world, fit, test), resume=resume) as run:
         run.stage("target", lambda: {"fit": describe_target(fit), "test": describe_target(test)})
         own = world.distributions()
@@ -149,7 +151,9 @@ def run_loop(
         write_json(folder / "distribution.json", fits[file.adapt[0].method].to_dict())
         say("measuring the gap after adapting, on files that no fit has seen")
         run.stage("gap-after", lambda: _gaps(world, replay, {"default": own["default"], **fits}, file, 1))
-        run.stage("gap-after-draws", lambda: _gaps(world, replay, {"default": own["default"], **fits}, file, file.draws))
+        run.stage(
+            "gap-after-draws", lambda: _gaps(world, replay, {"default": own["default"], **fits}, file, file.draws)
+        )
         arms = {"default": own["default"], **fits}
         run.stage("replays", lambda: _replays(world, replay, arms, file))
         run.stage("versions", lambda: versions(world))
@@ -157,7 +161,14 @@ def run_loop(
 
 
 def adapt_stage(
-    run: Run, world: World, target: Target, step: AdaptStep, *, seed: int, budget: int | None = None, progress: Progress = silent
+    run: Run,
+    world: World,
+    target: Target,
+    step: AdaptStep,
+    *,
+    seed: int,
+    budget: int | None = None,
+    progress: Progress = silent,
 ) -> Adaptation:
     """Fit by one method as a stage of a run, resumable between its iterations."""
     method = get_method(step.method, step.options)
@@ -189,13 +200,17 @@ def _gaps(
     return [
         {
             "horizon": horizon,
-            "gaps": [g.to_dict() for g in windowed_gaps(world, replay.windows(horizon), arms, draws=draws, seed=file.seed)],
+            "gaps": [
+                g.to_dict() for g in windowed_gaps(world, replay.windows(horizon), arms, draws=draws, seed=file.seed)
+            ],
         }
         for horizon in file.horizons
     ]
 
 
-def _replays(world: World, replay: Replay, arms: Mapping[str, Distribution], file: LoopFile, count: int = 6) -> dict[str, Any]:
+def _replays(
+    world: World, replay: Replay, arms: Mapping[str, Distribution], file: LoopFile, count: int = 6
+) -> dict[str, Any]:
     """Real and simulated trajectories of a few test windows, for the report's picture.
 
     The windows are those at evenly spaced ranks of the default's error, so easy and hard ones are both shown.
@@ -281,7 +296,12 @@ def provenance_sentence(target: Target) -> str:
 
 def versions(world: World) -> dict[str, str]:
     """Versions that a result depends on."""
-    return {"simloop": simloop.__version__, "python": platform.python_version(), "numpy": np.__version__, **world.versions()}
+    return {
+        "simloop": simloop.__version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        **world.versions(),
+    }
 
 
 def headline(result: dict[str, Any], method: str | None = None) -> str:

@@ -180,12 +180,14 @@ class ParameterSpace:
     def to_scale(self, rows: ArrayLike) -> Array:
         """Physical units to each parameter's scale: the logarithm where `scale` is log. (..., d) -> (..., d)."""
         x = np.asarray(rows, dtype=float)
-        return np.where(self.log, np.log(np.where(self.log, x, 1.0)), x)
+        z: Array = np.where(self.log, np.log(np.where(self.log, x, 1.0)), x)
+        return z
 
     def from_scale(self, z: ArrayLike) -> Array:
         """Inverse of `to_scale`. (..., d) -> (..., d)."""
         z = np.asarray(z, dtype=float)
-        return np.where(self.log, np.exp(np.where(self.log, z, 0.0)), z)
+        x: Array = np.where(self.log, np.exp(np.where(self.log, z, 0.0)), z)
+        return x
 
     def round(self, rows: Array) -> Array:
         """Round the discrete parameters of rows (n, d) to whole numbers and clip all to their bounds."""

@@ -112,7 +112,11 @@ class Run:
         if folder.exists() and not folder.is_dir():
             raise InputError(f"{folder}: is a file; give a folder for the run")
         manifest = folder / _MANIFEST
-        if folder.is_dir() and not manifest.exists() and any(p.name != "lock" and not p.name.endswith(".part") for p in folder.iterdir()):
+        if (
+            folder.is_dir()
+            and not manifest.exists()
+            and any(p.name != "lock" and not p.name.endswith(".part") for p in folder.iterdir())
+        ):
             raise InputError(f"{folder}: not empty and not a run of simloop; give a new or an empty folder")
         try:
             folder.mkdir(parents=True, exist_ok=True)

@@ -7,6 +7,7 @@ must be: an angle differs by at most half a turn, a quaternion by a rotation.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -44,7 +45,7 @@ class Channel:
 def columns(channels: Sequence[Channel]) -> list[slice]:
     """Return where each channel stands among the columns of `values`."""
     ends = np.cumsum([0] + [c.width for c in channels])
-    return [slice(int(a), int(b)) for a, b in zip(ends[:-1], ends[1:], strict=True)]
+    return [slice(int(a), int(b)) for a, b in itertools.pairwise(ends)]
 
 
 def difference(a: Array, b: Array, channels: Sequence[Channel]) -> Array:
@@ -183,7 +184,9 @@ class TrajectorySet:
         except FileNotFoundError:
             raise InputError(f"{path}: no such file") from None
         except (OSError, ValueError, KeyError, EOFError):
-            raise InputError(f"{path}: not a trajectory file of simloop (expected what TrajectorySet.save wrote)") from None
+            raise InputError(
+                f"{path}: not a trajectory file of simloop (expected what TrajectorySet.save wrote)"
+            ) from None
         return cls(
             channels=tuple(Channel(*c) for c in record["channels"]),
             action_channels=tuple(Channel(*c) for c in record["action_channels"]),

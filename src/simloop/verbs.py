@@ -146,10 +146,10 @@ def show_moves(adaptation: Adaptation, start: Normal) -> None:
     z = space.to_scale(fit.mean)
     low, high = (space.from_scale(z + s * 1.645 * fit.spread) for s in (-1, 1))
     for j, p in enumerate(space):
-        factor = f"x {fit.mean[j] / p.default:.2f}" if p.default else f"{fit.mean[j] - p.default:+.3g}"
-        said = fit.spread[j] / start.spread[j]
-        rows.append([p.name, f"{p.default:.4g}", f"{fit.mean[j]:.4g}", factor,
-                     f"{max(low[j], p.low):.3g} to {min(high[j], p.high):.3g}", p.unit, f"{np.clip(1 - said, 0, 1):.0%}"])  # fmt: skip
+        moved = f"x {fit.mean[j] / p.default:.2f}" if p.default else f"{fit.mean[j] - p.default:+.3g}"
+        narrowed = np.clip(1 - fit.spread[j] / start.spread[j], 0, 1)
+        band = f"{max(low[j], p.low):.3g} to {min(high[j], p.high):.3g}"
+        rows.append([p.name, f"{p.default:.4g}", f"{fit.mean[j]:.4g}", moved, band, p.unit, f"{narrowed:.0%}"])
     per_hour = adaptation.simulated_seconds / max(adaptation.wall_seconds, 1e-9) * 3600 / (365.25 * 86400)
     terminal.table(
         ["parameter", "default", "fitted", "moved", "90 % of the fit", "unit", "narrowed by"],
@@ -230,7 +230,9 @@ class LoopResult:
 
     def show(self) -> None:
         stages = self.record["stages"]
-        for before, after, drawn in zip(stages["gap-before"], stages["gap-after"], stages["gap-after-draws"], strict=True):
+        for before, after, drawn in zip(
+            stages["gap-before"], stages["gap-after"], stages["gap-after-draws"], strict=True
+        ):
             gaps = before["gaps"] + [g for part in (after, drawn) for g in part["gaps"] if g["name"] != "default"]
             show_gaps([Gap.from_dict(g) for g in gaps], before["horizon"])
         for step in self.record["configuration"]["loop"]["adapt"]:

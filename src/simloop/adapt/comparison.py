@@ -42,7 +42,7 @@ class Comparison:
     def scales(self, windows: Windows) -> Array:
         """(D',) the error of each channel that counts as one: TOLERANCE of how much it changes in a window."""
         change = difference(windows.measured, windows.before[:, None], self.world.channels)
-        return np.maximum(TOLERANCE * np.sqrt((change**2).mean(axis=(0, 1))), 1e-9)
+        return np.asarray(np.maximum(TOLERANCE * np.sqrt((change**2).mean(axis=(0, 1))), 1e-9))
 
     def simulate(self, rows: ArrayLike, windows: Windows) -> Array:
         """Simulate every window under every row: (n, d) -> (n, W, K, D); diverged simulations are NaN."""
@@ -56,7 +56,9 @@ class Comparison:
 
     def residuals(self, rows: ArrayLike, windows: Windows) -> Array:
         """Simulated minus measured, in units of `scales`: (n, d) -> (n, W, K, D')."""
-        return difference(self.simulate(rows, windows), windows.measured[None], self.world.channels) / self.scales(windows)
+        apart = difference(self.simulate(rows, windows), windows.measured[None], self.world.channels)
+        scaled: Array = apart / self.scales(windows)
+        return scaled
 
     def start_residuals(self, row: Array, windows: Windows, offsets: Array) -> Array:
         """Residuals under one row from starts moved by offsets (m, S) in the state's layout: (m, W, K, D')."""
@@ -78,8 +80,8 @@ class Comparison:
         """SimOpt's discrepancy of each row, (n, d) -> (n,): arXiv 1810.05687, equation 6.
 
         The weighted L1 plus squared L2 norm of the error, Gaussian-filtered over time with `sigma` steps (truncated
-        at 4 sigma), averaged over windows. The weights W are a fifth of the reciprocals of `scales`. A row under which any
-        window diverges gets infinity.
+        at 4 sigma), averaged over windows. The weights W are a fifth of the reciprocals of `scales`. A row under which
+        any window diverges gets infinity.
         """
         from scipy.ndimage import gaussian_filter1d
 

@@ -7,7 +7,7 @@ native call each. Per window w with residual r_w (compared instants x channels):
 
 - z are the parameters in their scale, with the prior N(z0, P); rho is the Student-t loss, so that a few chaotic
   windows do not decide; s is the robust spread of the windows' residuals, estimated anew in each iteration.
-- L_w L_w' = 1 + J0 S0 J0' whitens a window by what an error of its start (measured as the filter's residual) does to it:
+- L_w L_w' = 1 + J0 S0 J0' whitens a window by what an error of its start (S0, as the recordings show it) does to it:
   instants that amplify the start's error weigh little, so short and long horizons can be mixed.
 - The covariance is the sandwich A^-1 (sum_w g_w g_w' + P^-1) A^-1 with one gradient g_w for each window, so it holds
   although residuals inside a window are correlated and the model is not perfect (White, 1982).
@@ -41,6 +41,7 @@ class LeastSquares:
 
     Attributes:
         horizons: s, lengths of the windows that are fitted together.
+        stride: from one window to the next, in windows; below 1 they overlap.
         iterations: most steps from one start.
         starts: how many points of the prior to begin from (the first is its mean); all but the best are given up
             after a few steps on a part of the windows.
@@ -52,6 +53,7 @@ class LeastSquares:
     starts_from: ClassVar[str] = "prior"
 
     horizons: tuple[float, ...] = (0.5,)
+    stride: float = 1.0
     iterations: int = 12
     starts: int = 3
     tail: float = 1.0
@@ -84,8 +86,10 @@ class LeastSquares:
             if checkpoint:
                 checkpoint.save(state)
 
-        groups = [comparison.cut(h) for h in self.horizons]
-        coarse = _Problem(comparison, [w.take(np.arange(0, len(w), max(1, len(w) // 24))) for w in groups], prior, self.tail)
+        groups = [comparison.cut(h, stride=self.stride * h) for h in self.horizons]
+        coarse = _Problem(
+            comparison, [w.take(np.arange(0, len(w), max(1, len(w) // 24))) for w in groups], prior, self.tail
+        )
         starts = _starts(prior, self.starts, seed)
         while len(state["candidates"]) < len(starts) > 1:
             z = starts[len(state["candidates"])]
@@ -94,9 +98,15 @@ class LeastSquares:
                 z, damping, record = coarse.step(z, damping)
             state["candidates"].append({"z": z.tolist(), "cost": record["cost"]})
             save()
-            progress(f"least-squares: start {len(state['candidates'])} of {len(starts)}, cost {record['cost']:.4g}", 0.05)
+            progress(
+                f"least-squares: start {len(state['candidates'])} of {len(starts)}, cost {record['cost']:.4g}", 0.05
+            )
         if state["z"] is None:
-            best = min(state["candidates"], key=lambda c: float(c["cost"])) if state["candidates"] else {"z": starts[0].tolist()}
+            best = (
+                min(state["candidates"], key=lambda c: float(c["cost"]))
+                if state["candidates"]
+                else {"z": starts[0].tolist()}
+            )
             state["z"] = best["z"]
 
         problem = _Problem(comparison, groups, prior, self.tail)
@@ -125,6 +135,32 @@ class LeastSquares:
             simulated_seconds=state["simulated_seconds"],
             wall_seconds=state["wall_seconds"],
         )
+
+
+@dataclass(frozen=True, eq=False)
+class Whitening:
+    """(1 + U U')^-1/2 / sqrt(R) for each window, by the few directions of U: 1 + Q diag(gain) Q'.
+
+    Attributes:
+        directions: (W, R, k) orthonormal columns Q.
+        gain: (W, k) (1 + s^2)^-1/2 - 1 for the singular values s of U.
+    """
+
+    directions: Array
+    gain: Array
+
+    @classmethod
+    def of(cls, amplified: Array) -> Whitening:
+        """Build it from U (W, R, k)."""
+        squares, vectors = np.linalg.eigh(amplified.transpose(0, 2, 1) @ amplified)
+        squares = np.maximum(squares, 0.0)
+        size = np.sqrt(np.where(squares > 1e-12, squares, 1.0))
+        return cls(amplified @ vectors / size[:, None, :], np.where(squares > 1e-12, 1 / np.sqrt(1 + squares) - 1, 0.0))
+
+    def __call__(self, x: Array) -> Array:
+        """Whiten the columns of x (W, R, m)."""
+        inside = self.directions.transpose(0, 2, 1) @ x
+        return np.asarray((x + self.directions @ (self.gain[..., None] * inside)) / np.sqrt(x.shape[1]))
 
 
 class _Problem:
@@ -173,8 +209,8 @@ class _Problem:
         covariance = (covariance + covariance.T) / 2
         return covariance, conditioning(self.space.names, covariance, np.linalg.inv(self.precision), A)
 
-    def _linearise(self, z: Array, windows: Windows) -> tuple[Array, Array, Array]:
-        """Whitened residuals (W, R), Jacobian (W, R, d) and whitening matrices (W, R, R)."""
+    def _linearise(self, z: Array, windows: Windows) -> tuple[Array, Array, Whitening]:
+        """Whitened residuals (W, R), Jacobian (W, R, d) and what whitened them."""
         up = z + self.steps <= self.high
         signed = np.where(up, self.steps, -self.steps)
         rows = self.space.from_scale(np.concatenate([z[None], z + np.diag(signed)]))
@@ -184,13 +220,11 @@ class _Problem:
         offset = 1e-4
         moved = self.comparison.start_residuals(rows[0], windows, offset * np.eye(len(self.start_spread)))
         amplified = np.moveaxis((moved.reshape(len(moved), *r.shape) - r) / offset, 0, -1) * self.start_spread
-        size = r.shape[1]
-        covariance = np.eye(size) + np.nan_to_num(amplified @ amplified.transpose(0, 2, 1))
-        whiten = np.linalg.inv(np.linalg.cholesky(covariance)) / np.sqrt(size)
-        return np.einsum("wij,wj->wi", whiten, r), whiten @ jacobian, whiten
+        whiten = Whitening.of(np.nan_to_num(amplified))
+        return whiten(r[..., None])[..., 0], whiten(jacobian), whiten
 
     def _normal_equations(
-        self, linear: list[tuple[Array, Array, Array]], scale: float, z: Array
+        self, linear: list[tuple[Array, Array, Whitening]], scale: float, z: Array
     ) -> tuple[Array, Array, Array]:
         """Curvature (d, d), gradient (d,) and the gradients of the windows (W, d); diverged windows count nothing."""
         A, g, each = self.precision.copy(), self.precision @ (z - self.z0), []
@@ -205,13 +239,13 @@ class _Problem:
             g = g + gradients.sum(axis=0)
         return A, g, np.concatenate(each)
 
-    def _norms(self, trials: Array, whiten: list[Array]) -> Array:
+    def _norms(self, trials: Array, whitenings: list[Whitening]) -> Array:
         """Norms of the whitened residuals of trial points (m, d), over all windows: (m, W)."""
         rows = self.space.from_scale(trials)
         parts = []
-        for windows, matrix in zip(self.groups, whiten, strict=True):
+        for windows, whiten in zip(self.groups, whitenings, strict=True):
             r = self.comparison.residuals(rows, windows).reshape(len(rows), len(windows), -1)
-            parts.append(np.linalg.norm(np.einsum("wij,mwj->mwi", matrix, r), axis=2))
+            parts.append(np.linalg.norm(whiten(np.moveaxis(r, 0, -1)), axis=1).T)
         return np.concatenate(parts, axis=1)
 
     def _cost(self, norms: Array, scale: float, z: Array) -> float:

@@ -28,6 +28,7 @@ from simloop.parameters import Array
 from simloop.randomness import stream
 from simloop.runs import Checkpoint
 
+
 @dataclass(frozen=True)
 class SimOpt:
     """Relative-entropy policy search over a Gaussian.
@@ -81,7 +82,9 @@ class SimOpt:
             rows = distribution.sample(self.samples, stream(seed, "simopt", "rows", i))
             cost = comparison.discrepancy(rows, windows.take(np.sort(chosen)))
             if not np.isfinite(cost).any():
-                raise InputError(f"simopt: the simulation diverged under all {self.samples} samples of iteration {i + 1}")
+                raise InputError(
+                    f"simopt: the simulation diverged under all {self.samples} samples of iteration {i + 1}"
+                )
             weights, temperature = reps_weights(cost, self.kl, self.temperature)
             z = space.to_scale(rows)
             mean, covariance = weighted_normal(z, weights)

@@ -37,9 +37,11 @@ def windowed_gaps(
     """Measure several arms on the same windows, each paired with the arm `reference`.
 
     Args:
+        world: the simulator.
         windows: compared at their ends.
         arms: name -> distribution; None is persistence, the predictor for which nothing moves.
         draws: rows drawn for each window from a distribution that is not a point; 1 means its mean parameters alone.
+        reference: the arm that ratios are taken to; the default parameters if it is not among the arms.
         seed: of the draws and of the bootstrap.
     """
     errors = {name: _errors(world, windows, d, draws, seed) for name, d in arms.items()}
@@ -49,7 +51,7 @@ def windowed_gaps(
     base = errors[reference] if reference in errors else _errors(world, windows, Point(world.parameters), 1, seed)
     gaps = []
     for name, error in errors.items():
-        paired = np.isfinite(error).all(axis=(1, 2)) & np.isfinite(base).all(axis=(1, 2))
+        paired = np.all(np.isfinite(error), axis=(1, 2)) & np.all(np.isfinite(base), axis=(1, 2))
         rmse, median = _statistics(error / scales, weights)
         base_rmse, base_median = _statistics(np.where(paired[:, None, None], base, np.nan) / scales, weights)
         own_rmse, own_median = _statistics(np.where(paired[:, None, None], error, np.nan) / scales, weights)
@@ -106,7 +108,7 @@ def _scales(channels: tuple[Channel, ...], windows: Windows, world: World) -> Ar
     if len({"rad" if c.kind == "quaternion" else c.unit for c in channels}) == 1:
         return np.ones(len(channels))
     still = _errors(world, windows, None, 1, 0)[:, 0]
-    return np.maximum(np.sqrt((still**2).mean(axis=0)), 1e-12)
+    return np.asarray(np.maximum(np.sqrt((still**2).mean(axis=0)), 1e-12))
 
 
 def _bootstrap(windows: Windows, seed: int) -> Array:
@@ -122,7 +124,7 @@ def _bootstrap(windows: Windows, seed: int) -> Array:
 
 def _statistics(error: Array, weights: Array) -> tuple[Array, Array]:
     """Weighted RMSE and median of |error| (n, draws, C) for each row of weights (B, n): (B, C) each."""
-    finite = np.isfinite(error).all(axis=2)
+    finite = np.all(np.isfinite(error), axis=2)
     squared = np.where(finite[..., None], error, 0.0) ** 2
     total = weights @ finite.sum(axis=1)
     rmse = np.sqrt((weights @ squared.sum(axis=1)) / np.maximum(total, 1e-300)[:, None])
@@ -139,7 +141,7 @@ def _statistics(error: Array, weights: Array) -> tuple[Array, Array]:
         low = (cumulative < half).sum(axis=1).clip(max=len(order) - 1)
         high = (cumulative <= half).sum(axis=1).clip(max=len(order) - 1)
         median[:, j] = (x[order[low]] + x[order[high]]) / 2
-    return np.where(total[:, None] > 0, rmse, np.nan), median
+    return np.asarray(np.where(total[:, None] > 0, rmse, np.nan)), median
 
 
 def _parts(channels: tuple[Channel, ...], error: Array, world: World, windows: Windows) -> tuple[Part, ...]:

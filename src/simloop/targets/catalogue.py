@@ -97,7 +97,8 @@ def get(
     """Download an entry's missing files and check their hashes; files already there are checked and kept.
 
     Args:
-        name: the entry; `split` restricts it to one part.
+        name: the entry.
+        split: only this part of it.
         progress: told of each file.
         url: another place to fetch from, instead of the entry's own.
     """

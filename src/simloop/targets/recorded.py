@@ -18,6 +18,7 @@ def recorded_target(name: str, world: World, columns: ColumnMap | None = None) -
     Args:
         name: an entry of the catalogue with its part ("double-pendulum/design-c1/test"), a log file, a folder of
             logs, or a quoted glob.
+        world: whose channels and actions are read.
         columns: which columns hold what; not needed for columns named as in the world's catalogue recordings.
     """
     found = catalogue.find(name)

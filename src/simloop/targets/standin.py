@@ -22,7 +22,8 @@ NOISE = 0.001
 def hidden_parameters(world: World, seed: int) -> Array:
     """Draw the (d,) parameters that a stand-in hides."""
     own = world.distributions()
-    return own.get("wide", own["search"]).sample(1, stream(seed, "stand-in", world.name))[0]
+    drawn: Array = own.get("wide", own["search"]).sample(1, stream(seed, "stand-in", world.name))[0]
+    return drawn
 
 
 def standin_target(
@@ -39,7 +40,10 @@ def standin_target(
     """Record `episodes` of a world under hidden parameters, driven by random multisines from rest.
 
     Args:
+        world: what plays reality.
         seed: of the hidden parameters, the excitation and the noise.
+        episodes: how many recordings.
+        seconds: how long each is.
         amplitude: (A,) largest action; default 1 in each action's unit.
         truth: (d,) parameters to hide instead of drawn ones.
         noise: standard deviation of the measurement noise, as a fraction of each channel's variation.
@@ -47,7 +51,7 @@ def standin_target(
     """
     dt = world.control_dt
     steps = round(seconds / dt)
-    time = np.arange(steps + 1) * dt
+    time = np.arange(steps + 1, dtype=np.float64) * dt
     scale = np.ones(len(world.actions)) if amplitude is None else np.asarray(amplitude, dtype=float)
     actions = np.stack(
         [_multisine(time, len(world.actions), stream(seed, "excitation", part, e)) * scale for e in range(episodes)]

@@ -52,7 +52,12 @@ class Windows:
     def take(self, index: NDArray[np.int64]) -> Windows:
         """Return the windows `index` (m,)."""
         return Windows(
-            self.horizon, self.segments.take(index), self.measured[index], self.before[index], self.file[index], self.files
+            self.horizon,
+            self.segments.take(index),
+            self.measured[index],
+            self.before[index],
+            self.file[index],
+            self.files,
         )
 
 

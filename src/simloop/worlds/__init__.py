@@ -47,6 +47,10 @@ def get_world(name: str) -> World:
     if "/" in name and Path(name).exists():
         raise InputError(f"{name}: not a world; give a YAML file or one of {', '.join(_WORLDS)}")
     close = did_you_mean(name, [*_WORLDS, *_DEFAULTS])
-    raise unknown("world", name, [*_DEFAULTS, *_WORLDS]) if close else InputError(
-        f"unknown world {name!r} (there are: {', '.join(_WORLDS)}, or a YAML file around your own MJCF or URDF)"
+    raise (
+        unknown("world", name, [*_DEFAULTS, *_WORLDS])
+        if close
+        else InputError(
+            f"unknown world {name!r} (there are: {', '.join(_WORLDS)}, or a YAML file around your own MJCF or URDF)"
+        )
     )

@@ -64,7 +64,7 @@ class ControlChannel:
         `first` is the number of the first segment in its call, which keys the noise.
         """
         n, steps = len(segments), segments.steps
-        recordings, length, width = segments.actions.shape
+        _, length, width = segments.actions.shape
         out = np.empty((n, steps, width))
         for j in range(width):
             delay = self._value("delay", j, rows) / self.dt
@@ -72,7 +72,9 @@ class ControlChannel:
             # a row of held samples for each segment: the one before the delayed start, then `steps` more
             begin = segments.start - whole - 1
             lead = int(max(0, -begin.min(initial=0)))
-            held = np.concatenate([np.repeat(segments.actions[:, :1, j], lead, axis=1), segments.actions[:, :, j]], axis=1)
+            held = np.concatenate(
+                [np.repeat(segments.actions[:, :1, j], lead, axis=1), segments.actions[:, :, j]], axis=1
+            )
             runs = np.lib.stride_tricks.sliding_window_view(held.reshape(-1), steps + 1)
             u = runs[segments.recording * (length + lead) + begin + lead]
             blend = (delay - whole)[:, None]
@@ -114,9 +116,7 @@ class ControlChannel:
         return np.full(len(rows), absent) if column is None else rows[:, column]
 
     @staticmethod
-    def _add_noise(
-        x: Array, rows: Array, table: dict[tuple[str, int], int], name: str, seed: int, first: int
-    ) -> None:
+    def _add_noise(x: Array, rows: Array, table: dict[tuple[str, int], int], name: str, seed: int, first: int) -> None:
         """Add Gaussian noise with the standard deviations that the rows name, one stream for each segment."""
         noisy = {j: column for (what, j), column in table.items() if what == "noise"}
         if not noisy or not rows[:, list(noisy.values())].any():

@@ -196,7 +196,8 @@ class DoublePendulum(PhysicsWorld):
             effects=[Effect(f"motor{k}.{what}", f"motor{k}", what) for what in ("gain", "delay") for k in (1, 2)],
             channels=[(Channel(f"joint{k}", "rad", "angle"), f"joint.joint{k}.position") for k in (1, 2)]
             + [
-                (Channel(f"joint{k}.velocity", "rad/s", rate_of=f"joint{k}"), f"joint.joint{k}.velocity") for k in (1, 2)
+                (Channel(f"joint{k}.velocity", "rad/s", rate_of=f"joint{k}"), f"joint.joint{k}.velocity")
+                for k in (1, 2)
             ],
             actions=[Channel(f"motor{k}", "N m") for k in (1, 2)],
             control_dt=0.002,

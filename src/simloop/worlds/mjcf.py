@@ -153,7 +153,7 @@ def _world(file: Path, record: WorldFile, path: Path) -> MjcfWorld:
             raise unknown("action", name, [*actuators, *_names(model, "joint")])
     if sorted(wanted) != sorted(actuators):
         left = ", ".join(repr(a) for a in actuators if a not in wanted)
-        raise InputError(f"actions: the actuators {left} would get no action; list them too or take them out of the model")
+        raise InputError(f"actions: {left} would get no action; list them too or take them out of the model")
     channels = _channels(model, record.channels)
     parameters, bindings, effects, wide = _parameters(model, record, actuators, [c.name for c, _ in channels])
     world = MjcfWorld(
@@ -246,10 +246,9 @@ def _channels(model: mujoco.MjModel, wanted: list[str] | None) -> list[tuple[Cha
             turn = f"{name}.rotation"
             if kind == mujoco.mjtJoint.mjJNT_FREE:
                 for axis in "xyz":
-                    positions.append((Channel(f"{name}.{axis}", "m"), f"joint.{name}.position:{axis}"))
-                    rates.append(
-                        (Channel(f"{name}.{axis}.velocity", "m/s", rate_of=f"{name}.{axis}"), f"joint.{name}.velocity:{axis}")
-                    )
+                    at = f"{name}.{axis}"
+                    positions.append((Channel(at, "m"), f"joint.{name}.position:{axis}"))
+                    rates.append((Channel(f"{at}.velocity", "m/s", rate_of=at), f"joint.{name}.velocity:{axis}"))
             part = ":rotation" if kind == mujoco.mjtJoint.mjJNT_FREE else ""
             positions.append((Channel(turn, "", "quaternion"), f"joint.{name}.position{part}"))
             rates.append((Channel(f"{turn}.velocity", "rad/s", "spin", rate_of=turn), f"joint.{name}.velocity{part}"))

@@ -111,7 +111,7 @@ class PhysicsWorld(World):
         return model
 
     def _substeps_of(self, model: mujoco.MjModel) -> int:
-        return max(1, round(self.control_dt / model.opt.timestep))
+        return max(1, round(self.control_dt / float(model.opt.timestep)))
 
     @cached_property
     def observations(self) -> tuple[Observation, ...]:
@@ -165,10 +165,10 @@ class PhysicsWorld(World):
             b = min(a + _CHUNK, n)
             part = segments.take(np.arange(a, b))
             diverged[a:b] = self._simulate_chunk(rows[a:b], part, values[a:b], seed, a)
-        dt = self.control_dt
+        time = (segments.start[:, None] + segments.recorded).astype(np.float64) * self.control_dt
         return TrajectorySet(
             channels=self.channels,
-            time=((segments.start[:, None] + segments.recorded) * dt).reshape(-1),
+            time=time.reshape(-1),
             values=values.reshape(n * kept, width),
             offsets=np.arange(n + 1, dtype=np.int64) * kept,
             parameters=np.array(rows),

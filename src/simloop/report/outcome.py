@@ -1,0 +1,208 @@
+"""What a run's folder says, read into types once, so that sections deal with no JSON.
+
+A stage that is not there is None or empty; a stage that is not what simloop writes is one sentence with its file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+
+from simloop.adapt import Adaptation
+from simloop.distributions import Distribution
+from simloop.errors import InputError
+from simloop.gap import Gap
+from simloop.loop import short_name
+from simloop.parameters import Array
+from simloop.runs import read_run
+from simloop.worlds import World, get_world
+
+T = TypeVar("T")
+Which = Literal["fit", "test"]
+
+
+@dataclass(frozen=True)
+class TargetRecord:
+    """A target as the run kept it."""
+
+    name: str
+    provenance: str
+    description: str
+    files: tuple[str, ...]
+    seconds: float
+    source: str = ""
+    licence: str = ""
+
+    @property
+    def real(self) -> bool:
+        return self.provenance == "real recordings"
+
+    @classmethod
+    def from_dict(cls, record: dict[str, Any]) -> TargetRecord:
+        return cls(
+            **{**record, "name": without_folders(record["name"]), "files": tuple(map(without_folders, record["files"]))}
+        )
+
+
+@dataclass(frozen=True)
+class Replays:
+    """Measured and simulated trajectories of a few windows, (windows, columns, instants)."""
+
+    horizon: float
+    time: Array
+    channels: tuple[str, ...]
+    units: tuple[str, ...]
+    files: tuple[str, ...]
+    starts: tuple[float, ...]
+    measured: Array
+    arms: dict[str, dict[str, Array]]
+
+    @classmethod
+    def from_dict(cls, record: dict[str, Any]) -> Replays:
+        arms = {a: {k: np.array(v, dtype=float) for k, v in arm.items()} for a, arm in record["arms"].items()}
+        replays = cls(
+            horizon=float(record["horizon"]),
+            time=np.array(record["time"], dtype=float),
+            channels=tuple(record["channels"]),
+            units=tuple(record["units"]),
+            files=tuple(map(without_folders, record["files"])),
+            starts=tuple(map(float, record["starts"])),
+            measured=np.array(record["measured"], dtype=float),
+            arms=arms,
+        )
+        shape = (len(replays.files), replays.measured.shape[1], len(replays.time))
+        if any(a.shape != shape for arm in [{"": replays.measured}, *arms.values()] for a in arm.values()):
+            raise ValueError("arrays of different shapes")
+        return replays
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Everything that a report tells of.
+
+    Attributes:
+        result: what `read_run` gives.
+        before, after, drawn: gaps by horizon, of the arms that did nothing, of the fits' means, of draws of the fits.
+        fits: by method, in the order of the configuration.
+        missing: stages that a finished run would have.
+        world: the world as it is now, None where it cannot be built again as the run had it.
+        own: the world's own distributions; empty without the world.
+    """
+
+    folder: Path
+    result: dict[str, Any]
+    targets: dict[str, TargetRecord]
+    before: dict[float, list[Gap]]
+    after: dict[float, list[Gap]]
+    drawn: dict[float, list[Gap]]
+    fits: dict[str, Adaptation]
+    replays: Replays | None
+    versions: dict[str, str]
+    missing: tuple[str, ...]
+    world: World | None
+    own: dict[str, Distribution]
+
+    @property
+    def configuration(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.result["configuration"]
+        return found
+
+    @property
+    def horizons(self) -> list[float]:
+        return list(dict.fromkeys([*self.before, *self.after, *self.drawn]))
+
+    def target(self, which: Which) -> TargetRecord | None:
+        return self.targets.get(which)
+
+    def target_of_figure(self, which: Which) -> tuple[str, bool]:
+        """What is said below a figure about its target, and whether that is real."""
+        target = self.target(which)
+        if target is None:
+            return "Target: not recorded in this run", False
+        files = {"fit": "files to fit on", "test": "test files that no fit has seen"}[which]
+        if target.real:
+            return f"Target: real recordings, {files}", True
+        return f"Target: NOT REAL, {target.provenance}, {files}", False
+
+    @classmethod
+    def read(cls, folder: Path) -> Outcome:
+        """Read a run's folder."""
+        manifest = folder / "run.json"
+        result = _parsed(manifest, lambda: read_run(folder))
+        stages = result["stages"]
+        configuration = _parsed(manifest, lambda: dict(result["configuration"]))
+        methods = _parsed(manifest, lambda: _methods(configuration))
+        expected = _expected(configuration, methods)
+
+        def stage(name: str, read: Callable[[Any], T], empty: T) -> T:
+            if name not in stages:
+                return empty
+            return _parsed(folder / "stages" / f"{name}.json", lambda: read(stages[name]))
+
+        order = [*methods, *(m for s in stages if (m := s.removeprefix("adapt-")) != s and m not in methods)]
+        fits = {m: stage(f"adapt-{m}", Adaptation.from_dict, None) for m in order}
+        world = _parsed(manifest, lambda: _world(configuration))
+        return cls(
+            folder=folder,
+            result=result,
+            targets=stage("target", lambda s: {k: TargetRecord.from_dict(v) for k, v in s.items()}, {}),
+            before=stage("gap-before", _gaps, {}),
+            after=stage("gap-after", _gaps, {}),
+            drawn=stage("gap-after-draws", _gaps, {}),
+            fits={m: fit for m, fit in fits.items() if fit is not None},
+            replays=stage("replays", Replays.from_dict, None),
+            versions=stage("versions", lambda s: {str(k): str(v) for k, v in s.items()}, {}),
+            missing=tuple(name for name in expected if name not in stages),
+            world=world,
+            own=dict(world.distributions()) if world else {},
+        )
+
+
+def without_folders(name: str) -> str:
+    """A name, or the last two parts of it where it is a path on this machine."""
+    return short_name(name) if Path(name).is_absolute() or name.startswith("~") else name
+
+
+def _parsed(file: Path, read: Callable[[], T]) -> T:
+    try:
+        return read()
+    except InputError:
+        raise
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError):
+        raise InputError(
+            f"{file}: not what simloop writes there; delete this file and give the run's command again"
+        ) from None
+
+
+def _methods(configuration: dict[str, Any]) -> list[str]:
+    """The methods that a run was asked for: a loop's, or the one of an adaptation."""
+    if "loop" in configuration:
+        return [str(step["method"]) for step in configuration["loop"]["adapt"]]
+    return [str(configuration["adapt"]["method"])] if "adapt" in configuration else []
+
+
+def _expected(configuration: dict[str, Any], methods: list[str]) -> list[str]:
+    """The stages of a finished run, in order."""
+    fits = [f"adapt-{m}" for m in methods]
+    if "loop" not in configuration:
+        return ["target", *fits, "versions"]
+    return ["target", "gap-before", *fits, "gap-after", "gap-after-draws", "replays", "versions"]
+
+
+def _world(configuration: dict[str, Any]) -> World | None:
+    """Build the run's world again; None where that gives another one than the run had, or none."""
+    recorded = configuration["world"]
+    try:
+        world = get_world(str(configuration.get("loop", {}).get("world", recorded["name"])))
+    except InputError:
+        return None
+    here = [(p.name, p.default, p.scale) for p in world.parameters]
+    return world if here == [(p["name"], p["default"], p["scale"]) for p in recorded["parameters"]] else None
+
+
+def _gaps(stage: list[dict[str, Any]]) -> dict[float, list[Gap]]:
+    return {float(entry["horizon"]): [Gap.from_dict(g) for g in entry["gaps"]] for entry in stage}
