@@ -31,7 +31,8 @@ class Parameter:
 
     `low` and `high` are hard bounds in `unit`: outside them the world makes no sense. `spread` is the standard
     deviation of the world's prior in the parameter's scale (log units for `log`), 0 for "half of the range".
-    `integer` values are whole numbers; `choices` names the values of a categorical one (0, 1, 2, ...).
+    `integer` values are whole numbers; a `stochastic` parameter is the spread of something random (noise), which a
+    point estimate cannot see; `choices` names the values of a categorical one (0, 1, 2, ...).
     """
 
     name: str
@@ -43,6 +44,7 @@ class Parameter:
     kind: Kind = "dynamics"
     spread: float = 0.0
     integer: bool = False
+    stochastic: bool = False
     choices: tuple[str, ...] = ()
     description: str = ""
 

@@ -172,6 +172,8 @@ class _Problem:
         self.z0 = prior.space.to_scale(prior.mean)
         self.precision = np.linalg.inv(prior.covariance)
         self.steps = _STEP * prior.spread
+        # what is only the spread of noise moves no expected trajectory: it is simulated without, and keeps its prior
+        self.silent = np.array([p.stochastic for p in prior.space])
         self.low, self.high = prior.space.to_scale(prior.space.low), prior.space.to_scale(prior.space.high)
         self.start_spread = comparison.replay.start_spread
 
@@ -213,8 +215,8 @@ class _Problem:
         """Whitened residuals (W, R), Jacobian (W, R, d) and what whitened them."""
         up = z + self.steps <= self.high
         signed = np.where(up, self.steps, -self.steps)
-        rows = self.space.from_scale(np.concatenate([z[None], z + np.diag(signed)]))
-        residuals = self.comparison.residuals(np.clip(rows, self.space.low, self.space.high), windows)
+        rows = self._rows(np.concatenate([z[None], z + np.diag(signed)]))
+        residuals = self.comparison.residuals(rows, windows)
         flat = residuals.reshape(len(rows), len(windows), -1)
         r, jacobian = flat[0], np.moveaxis((flat[1:] - flat[0]) / signed[:, None, None], 0, -1)
         offset = 1e-4
@@ -222,6 +224,11 @@ class _Problem:
         amplified = np.moveaxis((moved.reshape(len(moved), *r.shape) - r) / offset, 0, -1) * self.start_spread
         whiten = Whitening.of(np.nan_to_num(amplified))
         return whiten(r[..., None])[..., 0], whiten(jacobian), whiten
+
+    def _rows(self, z: Array) -> Array:
+        """Points (m, d) in the parameters' scale as rows to simulate, without noise."""
+        rows = np.clip(self.space.from_scale(z), self.space.low, self.space.high)
+        return np.where(self.silent, self.space.low, rows)
 
     def _normal_equations(
         self, linear: list[tuple[Array, Array, Whitening]], scale: float, z: Array
@@ -241,7 +248,7 @@ class _Problem:
 
     def _norms(self, trials: Array, whitenings: list[Whitening]) -> Array:
         """Norms of the whitened residuals of trial points (m, d), over all windows: (m, W)."""
-        rows = self.space.from_scale(trials)
+        rows = self._rows(trials)
         parts = []
         for windows, whiten in zip(self.groups, whitenings, strict=True):
             r = self.comparison.residuals(rows, windows).reshape(len(rows), len(windows), -1)

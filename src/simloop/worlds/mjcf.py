@@ -337,4 +337,4 @@ def _parameter(name: str, low: float, high: float, default: float, quantity: Qua
             bounds = max(bounds[0], 0.0), bounds[1]
         spread = (high - low) / 2
     return Parameter(name, *bounds, default=default, unit=quantity.unit, scale="log" if log else "linear",
-                     kind=quantity.kind, spread=spread)  # fmt: skip
+                     kind=quantity.kind, spread=spread, stochastic=name.endswith(".noise"))  # fmt: skip

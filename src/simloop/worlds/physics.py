@@ -10,7 +10,8 @@ are bit-identical for any number of threads and any division of the work.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
@@ -191,7 +192,8 @@ class PhysicsWorld(World):
         extra = int("sensordata" in fields)
         if extra:
             control = np.concatenate([control, control[:, -1:]], axis=1)
-        record = batch.rollout(segments.steps * substeps + extra, control=control, record=fields)
+        with _quiet():
+            record = batch.rollout(segments.steps * substeps + extra, control=control, record=fields)
         at = segments.recorded * substeps - 1
         column = 0
         for o in self.observations:
@@ -226,6 +228,19 @@ class PhysicsWorld(World):
         if any(needs_constants(b.field) for b in self.bindings):
             batch.set_const()
         return batch
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep MuJoCo from writing MUJOCO_LOG.TXT into the working folder: divergence is counted and reported here."""
+    import mujoco
+
+    before = mujoco.MjLogConfig.get()
+    mujoco.MjLogConfig().set()
+    try:
+        yield
+    finally:
+        before.set()
 
 
 def needs_constants(field: str) -> bool:
