@@ -20,7 +20,7 @@ _HOMES = {
     "simloop.distributions": ["Distribution", "Empirical", "Normal", "Point", "Uniform"],
     "simloop.errors": ["DataWarning", "InputError"],
     "simloop.gap": ["Gap", "windowed_gaps"],
-    "simloop.logs": ["ColumnMap"],
+    "simloop.columns": ["Column", "ColumnMap"],
     "simloop.loop": ["LoopFile", "run_loop"],
     "simloop.parameters": ["Parameter", "ParameterSpace"],
     "simloop.randomness": ["stream"],

@@ -12,6 +12,11 @@ import typer
 from simloop import terminal
 from simloop.errors import InputError
 
+#: what typer raises for a wrong option or argument, wherever this version of it keeps the class
+_UsageError: Any = typer.BadParameter.__mro__[2]
+#: exit code that typer makes of Ctrl-C
+_INTERRUPTED = 130
+
 app = typer.Typer(
     name="simloop",
     help="Close the loop between simulation and reality: measure the gap to real recordings, fit the randomisation"
@@ -136,9 +141,9 @@ def gap(
     json: Json = False,
 ) -> None:
     """Measure how far a world is from recordings, beside persistence, the default parameters and wide ranges."""
+    chosen, real = _world_and_target(world, target, columns, seed)
     from simloop.verbs import measure_gap
 
-    chosen, real = _world_and_target(world, target, columns, seed)
     if distribution is not None:
         chosen.distribution(distribution)
     with terminal.shown_warnings() as warned:
@@ -165,10 +170,10 @@ def adapt(
     json: Json = False,
 ) -> None:
     """Fit a distribution over a world's parameters to recordings, into a run's folder."""
+    chosen, real = _world_and_target(world, target, columns, seed)
     from simloop.verbs import fit_into, parsed_options
 
     options = parsed_options(method, option or [])
-    chosen, real = _world_and_target(world, target, columns, seed)
     with terminal.shown_warnings() as warned, terminal.progress() as show:
         result = fit_into(output, chosen, real(), method, options, seed=seed, budget=budget, resume=resume.value,
                           progress=show)  # fmt: skip
@@ -216,9 +221,9 @@ def audit(
     Without --target the windows come from the world's own stand-in, driven by random sines. Exits with 1 if a
     parameter has no effect or results are not reproducible.
     """
+    chosen, real = _world_and_target(world, target or "standin", columns, seed)
     from simloop.verbs import show_audit
 
-    chosen, real = _world_and_target(world, target or "standin", columns, seed)
     with terminal.shown_warnings():
         passed = show_audit(chosen, real(), json=json)
     if not passed:
@@ -227,17 +232,18 @@ def audit(
 
 def _world_and_target(name: str, target: str | None, columns: str | None, seed: int) -> tuple[Any, Any]:
     """Find the world, and a function that reads the target: names are checked before anything heavy is imported."""
-    from simloop.logs import ColumnMap, find_logs
-    from simloop.worlds import get_world
-
-    if target is None:
+    if not target:
         raise InputError("what is real? Give --target: a name of 'simloop targets', or your own logs")
-    column_map = ColumnMap.read(columns) if columns else None
     if not target.startswith("standin"):
+        from simloop.logs import find_logs
         from simloop.targets.catalogue import find
 
         if find(target) is None and ("/" not in target or Path(target).exists() or Path(target).suffix):
             find_logs(target)
+    from simloop.columns import ColumnMap
+    from simloop.worlds import get_world
+
+    column_map = ColumnMap.read(columns) if columns else None
     world = get_world(name)
     if target == "standin":
         target = f"standin:{world.name}"
@@ -253,18 +259,22 @@ def _world_and_target(name: str, target: str | None, columns: str | None, seed: 
 def main() -> None:
     """Entry point: errors of the person's making are one sentence on standard error and exit code 2."""
     try:
-        app(standalone_mode=True)
-    except InputError as error:
+        code = app(standalone_mode=False)
+    except (InputError, ImportError) as error:
         print(f"simloop: {error}", file=sys.stderr)
         sys.exit(2)
-    except ImportError as error:
-        print(f"simloop: {error}", file=sys.stderr)
+    except _UsageError as error:
+        if message := error.format_message():  # empty where the help was asked for and has been printed
+            where = f" (see {error.ctx.command_path} --help)" if error.ctx else ""
+            print(f"simloop: {' '.join(message.split()).rstrip('.')}{where}", file=sys.stderr)
         sys.exit(2)
-    except KeyboardInterrupt:
-        print("simloop: stopped; the same command goes on where it stopped", file=sys.stderr)
-        sys.exit(130)
+    except (KeyboardInterrupt, typer.Abort):
+        code = _INTERRUPTED
     except BrokenPipeError:
         sys.exit(141)
+    if code == _INTERRUPTED:
+        print("simloop: stopped; the same command goes on where it stopped", file=sys.stderr)
+    sys.exit(code)
 
 
 if __name__ == "__main__":

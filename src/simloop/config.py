@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import types
 from pathlib import Path
 from typing import Any, TypeVar, Union, get_args, get_origin
@@ -29,22 +30,75 @@ def read_yaml(path: str | Path, model: type[M]) -> M:
         raise InputError(f"{path}: no such file{_neighbours(file)}") from None
     except IsADirectoryError:
         raise InputError(f"{path}: is a folder; give a YAML file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read as text: {error}") from None
-    try:
-        loader = yaml.SafeLoader(text)
-        node = loader.get_single_node()
-        content = loader.construct_document(node) if node is not None else None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        at = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise InputError(f"{path}{at}: not YAML: {getattr(error, 'problem', None) or error}") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: not UTF-8 text; give a YAML file") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+    node, content = _parse(text, str(path))
     if not isinstance(content, dict):
         raise InputError(f"{path}: expected keys and values (for example {_example(model)}), got {_kind(content)}")
     try:
         return model.model_validate(content)
     except ValidationError as error:
         raise InputError(_sentence(file, node, model, error)) from None
+
+
+def parse_value(text: str, source: str) -> Any:
+    """Return the value that a piece of YAML is; `source` names it in errors."""
+    return _parse(text, source)[1]
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML without two traps: 1e-3 is a number, and a key that stands there twice is an error."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if str(key.value) in seen:
+                twice = f"key {key.value!r} stands there twice"
+                raise yaml.constructor.ConstructorError(None, None, twice, key.start_mark)
+            seen.add(str(key.value))
+        return super().construct_mapping(node, deep=deep)
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+0123456789.")
+)
+
+
+def _parse(text: str, source: str) -> tuple[Any, Any]:
+    """Return the node and the value of a YAML text."""
+    try:
+        loader = _Loader(text)
+        node = loader.get_single_node()
+        return node, loader.construct_document(node) if node is not None else None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a date that is none raises ValueError
+        mark = getattr(error, "problem_mark", None)
+        at = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise InputError(f"{source}{at}: not YAML: {getattr(error, 'problem', None) or error}") from None
+
+
+#: what pydantic's types of error mean to a person
+_EXPECTED = {
+    "dict_type": "keys and values",
+    "model_type": "keys and values",
+    "list_type": "a list",
+    "tuple_type": "a list",
+    "string_type": "text",
+    "float_type": "a number",
+    "float_parsing": "a number",
+    "finite_number": "a finite number",
+    "int_type": "a whole number",
+    "int_parsing": "a whole number",
+    "int_from_float": "a whole number",
+    "bool_type": "true or false",
+    "bool_parsing": "true or false",
+    "too_long": "{max_length} values",
+    "too_short": "at least {min_length}",
+    "string_too_short": "some text",
+    "greater_than": "more than {gt:g}",
+    "greater_than_equal": "at least {ge:g}",
+}
 
 
 def _sentence(file: Path, node: Any, model: type[BaseModel], error: ValidationError) -> str:
@@ -56,12 +110,18 @@ def _sentence(file: Path, node: Any, model: type[BaseModel], error: ValidationEr
     if first["type"] == "extra_forbidden":
         return f"{at}: unknown key '{field}'{did_you_mean(str(loc[-1]), _keys(model, loc[:-1]))}"
     if first["type"] == "missing":
+        if isinstance(loc[-1], int):
+            return f"{at}: {'.'.join(map(str, loc[:-1]))}: expected more than {loc[-1]} values"
         return f"{at}: '{field}' is missing"
     if first["type"] == "value_error":
         return f"{at}: {field + ': ' if field else ''}{first['ctx']['error']}"
     got = first.get("input")
     shown = "nothing" if got is None else repr(got)[:60]
-    return f"{at}: {field}: {first['msg'][0].lower()}{first['msg'][1:]}, got {shown}"
+    if first["type"] in _EXPECTED:
+        expected = "expected " + _EXPECTED[first["type"]].format(**first.get("ctx", {}))
+    else:
+        expected = first["msg"][0].lower() + first["msg"][1:]
+    return f"{at}: {field}: {expected}, got {shown}"
 
 
 def _line(node: Any, loc: list[Any]) -> int:
@@ -106,7 +166,7 @@ def _inner_model(annotation: Any) -> type[BaseModel] | None:
 
 
 def _kind(content: Any) -> str:
-    return "an empty file" if content is None else f"a {type(content).__name__}"
+    return "an empty file" if content is None else "a list" if isinstance(content, list) else repr(content)[:60]
 
 
 def _example(model: type[BaseModel]) -> str:

@@ -1,11 +1,5 @@
 """Reading logs of real machines: CSV, NPZ and Parquet, as files, folders or globs, into a TrajectorySet.
 
-A column map says which column is the time, which are the observed channels, which the actions, and their units:
-
-    time: {column: t, unit: ms}
-    channels: {shoulder: {column: pos1, unit: deg}, elbow: pos2}
-    actions: {motor1: tau1}
-
 Whatever cannot be trusted is named with its file, line and column. A jump in time splits a recording, so that
 nothing is ever compared across it.
 """
@@ -14,20 +8,23 @@ from __future__ import annotations
 
 import csv
 import glob
+import itertools
 import math
 import warnings
-from collections.abc import Sequence
+import zipfile
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
-from pydantic import Field, field_validator
 
-from simloop.config import Strict, read_yaml
+from simloop.columns import Column, ColumnMap
 from simloop.errors import DataWarning, InputError, did_you_mean
 from simloop.parameters import Array
 from simloop.trajectories import Channel, TrajectorySet
 
 SUFFIXES = (".csv", ".npz", ".parquet")
+#: no measured quantity is that large: what is, stands for a missing value (the largest float32 or float64)
+_ABSURD = 1e30
 
 #: factor to the unit that simloop computes in, by that unit
 UNITS: dict[str, dict[str, float]] = {
@@ -43,43 +40,10 @@ UNITS: dict[str, dict[str, float]] = {
 }
 
 
-class Column(Strict):
-    """A column of a log (four, in the order w, x, y, z, for a quaternion) and the unit that it is written in."""
-
-    column: str | list[str]
-    unit: str | None = None
-
-    @property
-    def names(self) -> list[str]:
-        return [self.column] if isinstance(self.column, str) else self.column
-
-
-class ColumnMap(Strict):
-    """Which columns of a log hold the time, the observed channels and the actions."""
-
-    time: Column = Field(default_factory=lambda: Column(column="time"))
-    channels: dict[str, Column]
-    actions: dict[str, Column] = Field(default_factory=dict)
-
-    @field_validator("time", mode="before")
-    @classmethod
-    def _time_by_name(cls, value: object) -> object:
-        return {"column": value} if isinstance(value, str) else value
-
-    @field_validator("channels", "actions", mode="before")
-    @classmethod
-    def _columns_by_name(cls, value: object) -> object:
-        if not isinstance(value, dict):
-            return value
-        return {k: {"column": v} if isinstance(v, str | list) else v for k, v in value.items()}
-
-    @classmethod
-    def read(cls, path: str | Path) -> ColumnMap:
-        return read_yaml(path, cls)
-
-
 def find_logs(where: str | Path) -> list[Path]:
     """Return the log files that a file, a folder (searched through) or a glob names, sorted by their full path."""
+    if not str(where).strip():
+        raise InputError("the name of the recordings is empty; give a file, a folder or a quoted glob")
     path = Path(where)
     if path.is_file():
         if path.suffix.lower() not in SUFFIXES:
@@ -108,9 +72,10 @@ def read_logs(
     finite, are errors; a jump in time (over 10 median steps and 50 ms) starts a new episode.
     """
     _check_names(columns, channels, actions)
+    needed = {n for c in (columns.time, *columns.channels.values(), *columns.actions.values()) for n in c.names}
     episodes: list[tuple[str, Array, Array, Array]] = []
     for file in files:
-        table = read_table(file)
+        table = read_table(file, needed)
         time = _column(table, file, columns.time, Channel("time", "s"))[:, 0]
         values = [_column(table, file, columns.channels[c.name], c) for c in channels]
         commands = [_column(table, file, columns.actions[a.name], a, last=len(time)) for a in actions]
@@ -119,9 +84,10 @@ def read_logs(
         for name, block in (("channels", x), ("actions", u)):
             if len(block) != len(time):
                 raise InputError(f"{file}: {name} have {len(block)} rows, the time has {len(time)}")
-        keep = _check_time(time, file, table)
+        keep = _check_time(time, file)
         for channel, column in zip(channels, values, strict=True):
             _warn_degrees(file, channel, columns.channels[channel.name], time[keep], column[keep, 0])
+            _warn_constant(file, columns.channels[channel.name], column)
         time, x, u = time[keep], x[keep], u[keep]
         cuts = _jumps(time, file)
         for k, (a, b) in enumerate(zip([0, *cuts], [*cuts, len(time)], strict=True)):
@@ -138,105 +104,154 @@ def read_logs(
     )
 
 
-def read_table(file: Path) -> dict[str, Array]:
-    """Read one log as {column name: (T,) float64}; a 2-D array `a` of an NPZ gives `a.0`, `a.1`, ..."""
+def read_table(file: Path, needed: Collection[str]) -> dict[str, Array]:
+    """Read one log as {column name: (T,) float64}; a 2-D array `a` of an NPZ gives `a.0`, `a.1`, ...
+
+    Columns that are not `needed` may hold anything.
+    """
     suffix = file.suffix.lower()
     try:
         if file.stat().st_size == 0:
             raise InputError(f"{file}: an empty file")
         if suffix == ".csv":
-            return _read_csv(file)
+            return _read_csv(file, needed)
         if suffix == ".parquet":
-            return _read_parquet(file)
-        return _read_npz(file)
+            return _read_parquet(file, needed)
+        return _read_npz(file, needed)
     except FileNotFoundError:
         raise InputError(f"{file}: no such file") from None
     except (PermissionError, IsADirectoryError) as error:
         raise InputError(f"{file}: cannot be read: {error.strerror}") from None
 
 
-def _read_csv(file: Path) -> dict[str, Array]:
+def _read_csv(file: Path, needed: Collection[str]) -> dict[str, Array]:
     try:
-        with open(file, encoding="utf-8-sig", newline="") as lines:
-            header = lines.readline().strip()
+        with open(file, encoding="utf-8-sig") as lines:
+            header = lines.readline().strip().removeprefix("#")
+            rows_below = any(line.strip() for line in lines)
     except UnicodeDecodeError:
-        raise InputError(f"{file}: not text, so not a CSV file") from None
+        raise InputError(_not_text(file)) from None
     delimiter = max(",;\t", key=header.count)
     names = [n.strip() for n in next(csv.reader([header], delimiter=delimiter), [])]
-    if names and all(_is_number(n) for n in names):
+    if not any(names):
+        raise InputError(f"{file}, line 1: expected the names of the columns, got an empty line")
+    if all(_is_number(n) for n in names):
         raise InputError(f"{file}, line 1: expected the names of the columns, got numbers")
-    twice = sorted({n for n in names if names.count(n) > 1})
-    if twice:
-        raise InputError(f"{file}, line 1: column {twice[0]!r} stands there twice")
-    try:
-        rows = np.loadtxt(file, delimiter=delimiter, skiprows=1, ndmin=2, encoding="utf-8-sig", comments=None)
-    except ValueError:
-        raise InputError(_bad_cell(file, delimiter, names)) from None
-    if not len(rows):
+    if not rows_below:
         raise InputError(f"{file}: has column names but no rows")
+    _check_once(f"{file}, line 1", names, needed)
+    try:
+        rows = _numbers(file, delimiter)
+    except ValueError:
+        rows = np.full((_check_cells(file, delimiter, names, needed), len(names)), np.nan)
+        use = [j for j, name in enumerate(names) if name in needed]
+        try:
+            rows[:, use] = _numbers(file, delimiter, use) if use else rows[:, use]
+        except ValueError:
+            raise InputError(f"{file}: cannot be read as a table of numbers") from None
     if rows.shape[1] != len(names):
-        raise InputError(f"{file}, line 2: {rows.shape[1]} values for {len(names)} column names")
+        raise InputError(f"{_place(file, 0)}: {rows.shape[1]} values for {_count(len(names), 'column name')}")
     return dict(zip(names, rows.T, strict=True))
 
 
-def _bad_cell(file: Path, delimiter: str, names: list[str]) -> str:
-    """Say where a CSV file first fails to be numbers under its header."""
+def _numbers(file: Path, delimiter: str, use: list[int] | None = None) -> Array:
+    return np.loadtxt(
+        file, delimiter=delimiter, skiprows=1, ndmin=2, encoding="utf-8-sig", comments=None, quotechar='"', usecols=use
+    )
+
+
+def _check_cells(file: Path, delimiter: str, names: list[str], needed: Collection[str]) -> int:
+    """Raise where a CSV file first has a row of another length, or no number in a needed column; else count rows."""
+    rows = 0
     try:
         with open(file, encoding="utf-8-sig", newline="") as lines:
-            for number, cells in enumerate(csv.reader(lines, delimiter=delimiter), 1):
-                if number == 1 or not cells:
-                    continue
+            reader = csv.reader(lines, delimiter=delimiter)
+            next(reader)
+            for cells in filter(None, reader):
+                at = f"{file}, line {reader.line_num}"
                 if len(cells) != len(names):
-                    return f"{file}, line {number}: {len(cells)} values for {len(names)} column names"
+                    raise InputError(f"{at}: {_count(len(cells), 'value')} for {_count(len(names), 'column name')}")
                 for name, cell in zip(names, cells, strict=True):
-                    if not _is_number(cell):
+                    if name in needed and not _is_number(cell):
                         what = repr(cell) if cell.strip() else "nothing"
-                        return f"{file}, line {number}, column {name!r}: expected a number, got {what}"
+                        raise InputError(f"{at}, column {name!r}: expected a number, got {what}")
+                rows += 1
     except UnicodeDecodeError:
-        return f"{file}: not text, so not a CSV file"
-    return f"{file}: cannot be read as a table of numbers"
+        raise InputError(_not_text(file)) from None
+    except csv.Error as error:
+        raise InputError(f"{file}: not a CSV file: {error}") from None
+    return rows
 
 
-def _read_npz(file: Path) -> dict[str, Array]:
+def _not_text(file: Path) -> str:
+    return f"{file}: not UTF-8 text, so not a CSV file that simloop reads"
+
+
+def _check_once(at: str, names: list[str], needed: Collection[str]) -> None:
+    twice = [n for n in names if n in needed and names.count(n) > 1]
+    if twice:
+        raise InputError(f"{at}: column {twice[0]!r} stands there twice")
+
+
+def _read_npz(file: Path, needed: Collection[str]) -> dict[str, Array]:
+    table: dict[str, Array] = {}
     try:
+        if not zipfile.is_zipfile(file):
+            raise InputError(f"{file}: not an NPZ file, or a damaged one")
         with np.load(file, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except ValueError as error:
-        if "pickle" in str(error):
-            raise InputError(f"{file}: holds Python objects (pickle), which simloop does not read") from None
-        raise InputError(f"{file}: not an NPZ file") from None
+            for name in archive.files:
+                try:
+                    array = archive[name]
+                except ValueError as error:
+                    if "pickle" not in str(error):
+                        raise
+                    if name in needed:
+                        raise InputError(
+                            f"{file}, column {name!r}: holds Python objects (pickle), which simloop does not read"
+                        ) from None
+                    continue
+                if array.dtype.kind in "fiub" and array.ndim in (1, 2):
+                    x = array.astype(float)
+                    table.update({name: x} if x.ndim == 1 else {f"{name}.{j}": x[:, j] for j in range(x.shape[1])})
+                elif name in needed:
+                    raise InputError(
+                        f"{file}, column {name!r}: expected a row of numbers, got {array.dtype} of shape {array.shape}"
+                    )
+    except InputError:
+        raise
     except Exception:  # a damaged archive raises whatever its decompressor does
         raise InputError(f"{file}: not an NPZ file, or a damaged one") from None
-    table: dict[str, Array] = {}
-    for name, array in arrays.items():
-        if array.dtype.kind not in "fiub" or array.ndim not in (1, 2):
-            continue
-        x = array.astype(float)
-        table.update({name: x} if x.ndim == 1 else {f"{name}.{j}": x[:, j] for j in range(x.shape[1])})
     return table
 
 
-def _read_parquet(file: Path) -> dict[str, Array]:
+def _read_parquet(file: Path, needed: Collection[str]) -> dict[str, Array]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        frame = pq.read_table(file)
+        schema = pq.read_schema(file)
+        _check_once(str(file), schema.names, needed)
+        numeric = []
+        for name in dict.fromkeys(schema.names):
+            kind = schema.types[schema.names.index(name)]
+            if pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind):
+                numeric += [name] * (schema.names.count(name) == 1)
+            elif name in needed:
+                raise InputError(f"{file}, column {name!r}: expected numbers, got {kind}")
+        frame = pq.read_table(file, columns=numeric)
+    except InputError:
+        raise
     except (pa.ArrowException, OSError):
         raise InputError(f"{file}: not a Parquet file, or a damaged one") from None
-    table: dict[str, Array] = {}
-    for name in frame.column_names:
-        kind = frame.schema.field(name).type
-        if pa.types.is_floating(kind) or pa.types.is_integer(kind) or pa.types.is_boolean(kind):
-            table[name] = frame[name].cast(pa.float64()).to_numpy().astype(float)
-    return table
+    return {name: frame[name].cast(pa.float64()).to_numpy().astype(float) for name in numeric}
 
 
 def _column(table: dict[str, Array], file: Path, column: Column, channel: Channel, last: int = 0) -> Array:
     """Return the columns of one channel, (T, width), in the channel's unit, finite."""
     names = column.names
     if len(names) != channel.width:
-        raise InputError(f"column map: {channel.name!r} needs {channel.width} columns, got {len(names)}")
+        wanted = "'column: [w, x, y, z]'" if channel.kind == "quaternion" else _count(channel.width, "column")
+        raise InputError(f"column map: {channel.name!r} needs {wanted}, got {', '.join(map(repr, names)) or 'none'}")
     for name in names:
         if name not in table:
             raise InputError(
@@ -246,13 +261,12 @@ def _column(table: dict[str, Array], file: Path, column: Column, channel: Channe
     x = np.stack([table[name] for name in names], axis=1)
     if last and len(x) == last - 1:  # one action for each step, not each state: the last one holds
         x = np.concatenate([x, x[-1:]])
-    bad = ~np.isfinite(x)
+    bad = ~(np.abs(x) < _ABSURD)
     if bad.any():
         row, j = np.argwhere(bad)[0]
-        line = f"line {row + 2}" if file.suffix.lower() == ".csv" else f"row {row}"
         raise InputError(
-            f"{file}, {line}, column {names[j]!r}: {x[row, j]} ({bad.any(axis=1).sum()} such rows); expected finite"
-            " numbers: cut these rows out of the log"
+            f"{_place(file, row)}, column {names[j]!r}: {x[row, j]:g} ({_count(bad.any(axis=1).sum(), 'such row')});"
+            " expected finite numbers: cut these rows out of the log"
         )
     return x * _factor(column.unit, channel)
 
@@ -281,22 +295,24 @@ def _check_names(columns: ColumnMap, channels: Sequence[Channel], actions: Seque
                 raise InputError(f"column map: {what} {name!r} of the world has no column; add it under '{what}s'")
 
 
-def _check_time(time: Array, file: Path, table: dict[str, Array]) -> Array:
+def _check_time(time: Array, file: Path) -> Array:
     """Return which rows to keep; raise where the time runs backwards."""
     if len(time) < 2:
-        raise InputError(f"{file}: {len(time)} row is no recording; expected at least 2")
+        raise InputError(f"{file}: {_count(len(time), 'row')}; a recording has at least 2")
     step = np.diff(time)
     if (step < 0).any():
         row = int(np.argmax(step < 0)) + 1
         raise InputError(
-            f"{file}, line {row + 2}: time runs backwards, from {time[row - 1]:g} s to {time[row]:g} s;"
+            f"{_place(file, row)}: time runs backwards, from {time[row - 1]:g} s to {time[row]:g} s;"
             " sort the log, or split it where the clock was set back"
         )
     keep = np.concatenate([[True], step > 0])
+    if not keep[1:].any():
+        raise InputError(f"{file}: all {len(time)} rows have the time {time[0]:g} s; expected time that advances")
     if not keep.all():
         warnings.warn(
-            f"{file}: {int((~keep).sum())} rows repeat the time of the row before (first at line"
-            f" {int(np.argmin(keep)) + 2}); they were dropped",
+            f"{_place(file, int(np.argmin(keep)))}: repeats the time of the row before"
+            f" ({_count(int((~keep).sum()), 'such row')}, dropped)",
             DataWarning,
             stacklevel=3,
         )
@@ -312,8 +328,8 @@ def _jumps(time: Array, file: Path) -> list[int]:
     at = [int(i) + 1 for i in np.flatnonzero(step > limit)]
     if at:
         warnings.warn(
-            f"{file}: the time jumps {len(at)} times (first by {step[at[0] - 1]:.3g} s at {time[at[0] - 1]:.3g} s,"
-            f" against a usual step of {np.median(step):.2g} s); the recording was split there",
+            f"{file}: the time jumps {_count(len(at), 'time')} (first by {step[at[0] - 1]:.3g} s at"
+            f" {time[at[0] - 1]:.3g} s, where a usual step is {np.median(step):.2g} s); the recording was split there",
             DataWarning,
             stacklevel=3,
         )
@@ -336,12 +352,35 @@ def _warn_degrees(file: Path, channel: Channel, column: Column, time: Array, x: 
         )
 
 
+def _warn_constant(file: Path, column: Column, x: Array) -> None:
+    """Warn if a channel never moves: nothing can be learned from it, and often a sensor was not connected."""
+    if not np.ptp(x, axis=0).any():
+        warnings.warn(
+            f"{file}, column {column.names[0]!r}: is {x[0, 0]:g} in all {len(x)} rows; was the sensor connected?",
+            DataWarning,
+            stacklevel=3,
+        )
+
+
 def _is_number(text: str) -> bool:
     try:
         float(text)
     except ValueError:
         return False
-    return True
+    return "_" not in text  # which Python allows between digits
+
+
+def _place(file: Path, row: int) -> str:
+    """Where row `row` of the table stands in its file: a line of a CSV file, blank lines counted."""
+    if file.suffix.lower() != ".csv":
+        return f"{file}, row {row}"
+    with open(file, encoding="utf-8-sig") as lines:
+        filled = (number for number, line in enumerate(lines, 1) if number > 1 and line.strip())
+        return f"{file}, line {next(itertools.islice(filled, row, None))}"
+
+
+def _count(n: int, what: str) -> str:
+    return f"{n} {what}{'' if n == 1 else 's'}"
 
 
 def _shortened(names: list[str]) -> str:

@@ -23,7 +23,7 @@ from simloop.config import Strict, read_yaml
 from simloop.distributions import Distribution, Normal, Point
 from simloop.errors import InputError
 from simloop.gap import Gap, windowed_gaps
-from simloop.logs import ColumnMap
+from simloop.columns import ColumnMap
 from simloop.parameters import Array
 from simloop.randomness import stream
 from simloop.runs import Resume, Run, read_run, write_json

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from simloop.errors import InputError, did_you_mean
-from simloop.logs import ColumnMap, find_logs, read_logs
+from simloop.columns import ColumnMap
+from simloop.logs import find_logs, read_logs
 from simloop.targets import catalogue
 from simloop.targets.target import Target
 from simloop.trajectories import TrajectorySet
@@ -77,7 +78,7 @@ def _own_set(file: Path, world: World) -> Target | None:
 
 def _columns_by_name(world: World) -> ColumnMap:
     """Columns called as the world's channels and actions are."""
-    from simloop.logs import Column
+    from simloop.columns import Column
 
     return ColumnMap(
         channels={c.name: Column(column=c.name) for c in world.measured},

@@ -22,6 +22,8 @@ from simloop.worlds.world import Segments, World
 
 #: lengths of the Savitzky-Golay filters (order 3) for position and for velocity, s
 POSITION_FILTER, VELOCITY_FILTER, ORDER = 0.022, 0.030, 3
+#: control steps between two rows from which on a recording is probably not in seconds, and most steps of a recording
+_SLOW, _MOST_STEPS = 50, 10_000_000
 #: grid points at the start of a recording that no window starts in, so that delayed actions have a past
 FIRST = 20
 
@@ -85,7 +87,9 @@ class Replay:
         warning; if all are, that is an error.
         """
         dt = self.world.control_dt
-        steps = max(1, round(horizon / dt))
+        if not (np.isfinite(horizon) and horizon > 0.999 * dt):
+            raise InputError(f"a window of {horizon:g} s: expected a time of at least one control step, {dt:g} s")
+        steps = round(horizon / dt)
         step = max(1, round((stride or horizon) / dt))
         each = steps if every is None else max(1, min(steps, round(every / dt)))
         starts = [np.arange(FIRST, n - steps, step) for n in self.length]
@@ -131,12 +135,9 @@ def _grid(episode: TrajectorySet, world: World) -> tuple[Array, Array, Array, Ar
     filter took away, for rates by how much a filter half as long differs.
     """
     dt = world.control_dt
-    time = episode.time
-    grid = np.arange(time[0], time[-1], dt)
-    if len(grid) < 5:
-        raise InputError(
-            f"{episode.sources[0]}: lasts {time[-1] - time[0]:.3g} s, less than five control steps of {dt:g} s"
-        )
+    time = episode.time - episode.time[0]  # so that a clock that began in 1970 costs no digits
+    _check_pace(time, dt, episode.sources[0])
+    grid = np.arange(0.0, time[-1], dt)
     raw = _resample(time, episode.values, grid, episode.channels)
     held = np.searchsorted(time, grid + 1e-12, side="right") - 1
     actions = episode.actions[held]
@@ -148,6 +149,19 @@ def _grid(episode: TrajectorySet, world: World) -> tuple[Array, Array, Array, Ar
     shorter = _rates(smooth, _filtered(raw, episode.channels, dt, VELOCITY_FILTER / 2, 1), episode.channels)
     errors = world.state(raw - smooth, shorter - rates)
     return measured, filtered, world.state(smooth, rates), actions, errors
+
+
+def _check_pace(time: Array, dt: float, source: str) -> None:
+    """Raise or warn if a recording's time (T,), from 0, cannot be in seconds, or cannot be replayed with this step."""
+    if time[-1] <= 4 * dt:
+        raise InputError(f"{source}: lasts {time[-1]:.3g} s, less than five control steps of {dt:g} s")
+    usual = float(np.median(np.diff(time)))
+    seen = f"{source}: lasts {time[-1]:.3g} s with a row each {usual:.3g} s"
+    unit = "if its time is not in seconds, say so in the column map, for example 'time: {column: t, unit: ms}'"
+    if time[-1] > _MOST_STEPS * dt:
+        raise InputError(f"{seen}, which is {time[-1] / dt:.2g} control steps of {dt:g} s; {unit}")
+    if usual > _SLOW * dt:
+        warnings.warn(f"{seen}, {usual / dt:.0f} control steps of {dt:g} s; {unit}", DataWarning, stacklevel=4)
 
 
 def _resample(time: Array, values: Array, grid: Array, channels: Sequence[Channel]) -> Array:

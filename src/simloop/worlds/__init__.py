@@ -29,9 +29,14 @@ def world_names() -> list[str]:
     return list(_WORLDS)
 
 
+def canonical_name(name: str) -> str:
+    """The full name of a world: that of its default build where `name` leaves the build out."""
+    return _DEFAULTS.get(name, name)
+
+
 def get_world(name: str) -> World:
     """Return the world `name`, or the one that a YAML file describes around an MJCF or URDF."""
-    name = _DEFAULTS.get(name, name)
+    name = canonical_name(name)
     if name in _WORLDS:
         return _WORLDS[name]()
     suffix = Path(name).suffix.lower()

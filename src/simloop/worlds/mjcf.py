@@ -17,17 +17,18 @@ from __future__ import annotations
 
 import fnmatch
 import math
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from simloop.config import Strict, read_yaml
 from simloop.distributions import Distribution, Uniform
-from simloop.errors import InputError, did_you_mean, unknown
+from simloop.errors import DataWarning, InputError, did_you_mean, unknown
 from simloop.parameters import Kind, Parameter, ParameterSpace
 from simloop.trajectories import Channel
 from simloop.worlds.channel import Effect
@@ -100,7 +101,9 @@ class Range(Strict):
         if (self.range is None) == (self.factor is None):
             raise ValueError("give either 'range: [low, high]' or 'factor: [low, high]'")
         low, high = self.range or self.factor or (0.0, 0.0)
-        if not (math.isfinite(low) and math.isfinite(high) and low < high):
+        if not (math.isfinite(low) and math.isfinite(high)):
+            raise ValueError(f"expected two finite numbers, got [{low:g}, {high:g}]")
+        if low >= high:
             raise ValueError(f"the first number must be below the second, got [{low:g}, {high:g}]")
         if self.factor and low <= 0:
             raise ValueError(f"a factor must be above 0, got {low:g}")
@@ -110,9 +113,9 @@ class Range(Strict):
 class WorldFile(Strict):
     """The YAML file of a world."""
 
-    world: str
+    world: str = Field(min_length=1)
     model: str
-    control_dt: float | None = None
+    control_dt: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     actions: list[str] | None = None
     channels: list[str] | None = None
     parameters: dict[str, Range]
@@ -148,10 +151,19 @@ def _world(file: Path, record: WorldFile, path: Path) -> MjcfWorld:
     model = _compiled(spec, path)
     actuators = [model.actuator(i).name for i in range(model.nu)]
     wanted = record.actions if record.actions is not None else actuators
+    if not all(actuators):
+        raise InputError(f"{path}: an actuator has no name; name it, so that its action can be")
+    _check_once("actions", wanted)
     for name in wanted:
         if name not in actuators:
             raise unknown("action", name, [*actuators, *_names(model, "joint")])
-    if sorted(wanted) != sorted(actuators):
+    if model.na:
+        warnings.warn(
+            f"{path}: an actuator has an internal state, which no recording holds; it is 0 at the start of each window",
+            DataWarning,
+            stacklevel=4,
+        )
+    if set(wanted) != set(actuators):
         left = ", ".join(repr(a) for a in actuators if a not in wanted)
         raise InputError(f"actions: {left} would get no action; list them too or take them out of the model")
     channels = _channels(model, record.channels)
@@ -170,6 +182,12 @@ def _world(file: Path, record: WorldFile, path: Path) -> MjcfWorld:
     )
     _ = world.model, world._state_columns  # says now what a simulation would say later
     return world
+
+
+def _check_once(field: str, names: list[str]) -> None:
+    twice = [n for n in names if names.count(n) > 1]
+    if twice:
+        raise InputError(f"{field}: {twice[0]!r} stands there twice")
 
 
 def _load_spec(path: Path, actions: list[str] | None) -> mujoco.MjSpec:
@@ -221,8 +239,9 @@ def _channels(model: mujoco.MjModel, wanted: list[str] | None) -> list[tuple[Cha
 
     joints, sensors = _names(model, "joint"), _names(model, "sensor")
     unnamed = model.njnt - len(joints)
-    if wanted is None and unnamed:
-        raise InputError(f"{unnamed} joints of the model have no name; name them, so that channels can be")
+    if unnamed:
+        raise InputError(f"{unnamed} of the model's {model.njnt} joints have no name; name them, as channels need")
+    _check_once("channels", wanted or [])
     positions: list[tuple[Channel, str]] = []
     rates: list[tuple[Channel, str]] = []
     for name in joints if wanted is None else wanted:
@@ -302,6 +321,8 @@ def _expand(
     own = sorted((q.partition(".")[2] for q in QUANTITIES if q.startswith(kind + ".")), key=len, reverse=True)
     names = {"actuator": actuators, "channel": channels}.get(kind) or _names(model, kind)
     what = next((q for q in own if rest.endswith("." + q)), None)
+    if rest in own:
+        raise InputError(f"parameters: {pattern!r} names no {kind}; write '{kind}.NAME.{rest}' or '{kind}.*.{rest}'")
     if what is None:
         given = rest.rpartition(".")[2]
         raise unknown(f"quantity of a {kind} in {pattern!r}:", given, sorted(own))

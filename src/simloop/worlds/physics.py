@@ -104,6 +104,8 @@ class PhysicsWorld(World):
     def model(self) -> mujoco.MjModel:
         """The compiled model with its default values."""
         model = self._build().compile()
+        if model.opt.timestep <= 0:
+            raise InputError(f"world {self.name!r}: the model's time step is {model.opt.timestep:g} s, not above 0")
         if abs(self.control_dt / model.opt.timestep - self._substeps_of(model)) > 1e-6:
             raise InputError(
                 f"world {self.name!r}: control_dt {self.control_dt:g} s is not a whole number of the model's time"
@@ -193,7 +195,8 @@ class PhysicsWorld(World):
         if extra:
             control = np.concatenate([control, control[:, -1:]], axis=1)
         with _quiet():
-            record = batch.rollout(segments.steps * substeps + extra, control=control, record=fields)
+            with _without_engine_warnings():  # what diverged is flagged in the result
+                record = batch.rollout(segments.steps * substeps + extra, control=control, record=fields)
         at = segments.recorded * substeps - 1
         column = 0
         for o in self.observations:
@@ -241,6 +244,19 @@ def _quiet() -> Iterator[None]:
         yield
     finally:
         before.set()
+
+
+@contextlib.contextmanager
+def _without_engine_warnings() -> Iterator[None]:
+    """Keep the engine from printing a line for each simulation that diverges, and from writing MUJOCO_LOG.TXT."""
+    import mujoco
+
+    before = mujoco.get_mju_user_warning()
+    mujoco.set_mju_user_warning(lambda _message: None)
+    try:
+        yield
+    finally:
+        mujoco.set_mju_user_warning(before)
 
 
 def needs_constants(field: str) -> bool:

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from simloop.distributions import Distribution, Normal, Point
 from simloop.errors import InputError, unknown
-from simloop.logs import ColumnMap
+from simloop.columns import ColumnMap
 from simloop.parameters import Array, ParameterSpace
 from simloop.trajectories import Channel, TrajectorySet
 

@@ -1,0 +1,25 @@
+"""Print the benchmarks that are named, or all of them."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import time
+
+from simloop.errors import unknown
+
+NAMES = ("accuracy", "speed", "startup", "new_user", "recovery")
+
+
+def main() -> None:
+    """Run the named benchmarks in order."""
+    for name in sys.argv[1:] or NAMES:
+        if name not in NAMES:
+            sys.exit(str(unknown("benchmark", name, NAMES)))
+        started = time.perf_counter()
+        print(f"## {name}\n", flush=True)
+        importlib.import_module(f"benchmarks.{name}").run()
+        print(f"\n({time.perf_counter() - started:.0f} s)\n", flush=True)
+
+
+main()
