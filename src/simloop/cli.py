@@ -244,7 +244,8 @@ def _world_and_target(name: str, target: str | None, columns: str | None, seed: 
     from simloop.worlds import get_world
 
     column_map = ColumnMap.read(columns) if columns else None
-    world = get_world(name)
+    with terminal.shown_warnings():
+        world = get_world(name)
     if target == "standin":
         target = f"standin:{world.name}"
 
@@ -266,7 +267,8 @@ def main() -> None:
     except _UsageError as error:
         if message := error.format_message():  # empty where the help was asked for and has been printed
             where = f" (see {error.ctx.command_path} --help)" if error.ctx else ""
-            print(f"simloop: {' '.join(message.split()).rstrip('.')}{where}", file=sys.stderr)
+            message = " ".join(message.replace("Value error, ", "").split()).rstrip(".")
+            print(f"simloop: {message}{where}", file=sys.stderr)
         sys.exit(2)
     except (KeyboardInterrupt, typer.Abort):
         code = _INTERRUPTED

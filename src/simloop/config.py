@@ -111,7 +111,7 @@ def _sentence(file: Path, node: Any, model: type[BaseModel], error: ValidationEr
         return f"{at}: unknown key '{field}'{did_you_mean(str(loc[-1]), _keys(model, loc[:-1]))}"
     if first["type"] == "missing":
         if isinstance(loc[-1], int):
-            return f"{at}: {'.'.join(map(str, loc[:-1]))}: expected more than {loc[-1]} values"
+            return f"{at}: {'.'.join(map(str, loc[:-1]))}: expected at least {loc[-1] + 1} values"
         return f"{at}: '{field}' is missing"
     if first["type"] == "value_error":
         return f"{at}: {field + ': ' if field else ''}{first['ctx']['error']}"

@@ -26,7 +26,7 @@ def did_you_mean(name: str, names: Iterable[str]) -> str:
 def unknown(what: str, name: str, names: Iterable[str]) -> InputError:
     """Return the error for a name that is none of `names`: it lists close matches, else all of them."""
     known = list(names)
-    hint = did_you_mean(name, known) or (f" (there are: {', '.join(known)})" if known else "")
+    hint = did_you_mean(name, known) or f" (there {'are: ' + ', '.join(known) if known else 'is none'})"
     return InputError(f"unknown {what} {name!r}{hint}")
 
 

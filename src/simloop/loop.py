@@ -137,7 +137,6 @@ def run_loop(
             f"{shared[0]}: is among the files to fit on and to test on; a test must not see the fit's data"
         )
     with Run.open(folder, configuration(file, world, fit, test), resume=resume) as run:
-        run.stage("target", lambda: {"fit": describe_target(fit), "test": describe_target(test)})
         own = world.distributions()
         before: dict[str, Distribution | None] = {"persistence": None, "default": own["default"]}
         if "wide" in own:
@@ -145,6 +144,7 @@ def run_loop(
         replay = Replay(world, test.recordings)
         say("measuring the gap before adapting")
         run.stage("gap-before", lambda: _gaps(world, replay, before, file, file.draws))
+        run.stage("target", lambda: {"fit": describe_target(fit), "test": describe_target(test)})
         fits: dict[str, Distribution] = {}
         for step in file.adapt:
             fits[step.method] = adapt_stage(run, world, fit, step, seed=file.seed, progress=progress).distribution

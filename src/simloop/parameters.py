@@ -73,7 +73,9 @@ class Parameter:
             raise InputError(f"parameter {self.name!r}: spread must not be negative, got {self.spread:g}")
         if not self.spread:
             a, b = (math.log(self.low), math.log(self.high)) if self.scale == "log" else (self.low, self.high)
-            object.__setattr__(self, "spread", (b - a) / 2)
+            object.__setattr__(self, "spread", b / 2 - a / 2)
+        if not 1e-100 < self.spread < 1e100:
+            raise InputError(f"parameter {self.name!r}: a spread of {self.spread:g} cannot be computed with")
 
     @property
     def discrete(self) -> bool:

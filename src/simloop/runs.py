@@ -144,10 +144,11 @@ class Run:
             then = read_json(manifest)
             if resume == "never":
                 raise InputError(f"{self.folder}: holds a run already, and --resume is 'never'; give a new folder")
-            if then.get("configuration") == self.configuration:
+            before = then.get("configuration") if isinstance(then, dict) else None
+            if before == self.configuration:
                 return
-            if resume == "if-match":
-                changed = _first_difference(then.get("configuration"), self.configuration)
+            if resume == "if-match" and self._holds_results():
+                changed = _first_difference(before, self.configuration)
                 raise InputError(
                     f"{self.folder}: holds a run of another configuration ({changed}); give a new folder, or"
                     " --resume always to start over in this one"
@@ -166,6 +167,10 @@ class Run:
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None) -> None:
         self._lock.close()
+
+    def _holds_results(self) -> bool:
+        """Whether there is anything to lose: a finished stage or a checkpoint."""
+        return bool(self.stages() or any((self.folder / "checkpoints").glob("*.json")))
 
     def stages(self) -> list[str]:
         """Names of the stages that finished."""

@@ -183,14 +183,18 @@ class TrajectorySet:
                 arrays = {k: file[k] for k in file.files if k != "record"}
         except FileNotFoundError:
             raise InputError(f"{path}: no such file") from None
-        except (OSError, ValueError, KeyError, EOFError):
+        except Exception:  # a damaged archive raises whatever its decompressor does
             raise InputError(
                 f"{path}: not a trajectory file of simloop (expected what TrajectorySet.save wrote)"
             ) from None
-        return cls(
-            channels=tuple(Channel(*c) for c in record["channels"]),
-            action_channels=tuple(Channel(*c) for c in record["action_channels"]),
-            sources=tuple(record["sources"]),
-            meta=record["meta"],
-            **arrays,
-        )
+        try:
+            return cls(
+                channels=tuple(Channel(*c) for c in record["channels"]),
+                action_channels=tuple(Channel(*c) for c in record["action_channels"]),
+                sources=tuple(record["sources"]),
+                meta=record["meta"],
+                **arrays,
+            )
+        except (KeyError, TypeError, IndexError, ValueError) as error:
+            why = error if isinstance(error, InputError) else "fields are missing or of another kind"
+            raise InputError(f"{path}: not what TrajectorySet.save wrote: {why}") from None

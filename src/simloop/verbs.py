@@ -11,6 +11,7 @@ from simloop import terminal
 from simloop.adapt import Adaptation, get_method
 from simloop.adapt.adaptation import Progress, silent
 from simloop.audit import audit_parameters
+from simloop.config import parse_value
 from simloop.distributions import Distribution, Normal, Point
 from simloop.errors import InputError
 from simloop.gap import Gap, windowed_gaps
@@ -31,6 +32,10 @@ from simloop.runs import Resume, Run, write_json
 from simloop.targets import Target
 from simloop.targets.windows import Replay
 from simloop.worlds import World
+
+
+#: s, at which a fit reports its gap on its own files
+IN_SAMPLE_HORIZON = 0.2
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,9 @@ class GapResult:
     def show(self) -> None:
         terminal.say(f"target: {provenance_sentence(self.target)}")
         show_gaps(self.arms, self.horizon)
+        if self.asked.value != self.asked.value:
+            terminal.say(f"{self.asked.name}: every simulation diverged; check the model and its time step")
+            return
         low, high = self.asked.interval
         terminal.say(
             f"{self.asked.name}: wrong by {quantity(self.asked.value, self.asked.unit)} (RMSE, 95 % interval"
@@ -69,21 +77,33 @@ class GapResult:
 
 def show_gaps(gaps: Sequence[Gap], horizon: float) -> None:
     """Print one table of arms at one horizon."""
-    channels = [f"{p.channel} ({p.unit})" if p.unit else p.channel for p in gaps[0].parts]
-    terminal.table(
-        ["after " + f"{horizon:g} s", *[f"{c} RMSE" for c in channels], *[f"{c} median" for c in channels],
-         "ratio to default", "median ratio", "in 90 % band", "diverged"],
-        [[
+    channels = " / ".join(p.channel for p in gaps[0].parts)
+    unit = gaps[0].parts[0].unit if len({p.unit for p in gaps[0].parts}) == 1 else "own units"
+    rows = [
+        [
             g.name if g.draws == 1 else f"{g.name} ({g.draws} draws)",
-            *[f"{p.rmse:.4f}" for p in g.parts],
-            *[f"{p.median:.4f}" for p in g.parts],
+            " / ".join(f"{p.rmse:.4f}" for p in g.parts),
             _ratio(g.ratio, g.ratio_interval),
+            " / ".join(f"{p.median:.4f}" for p in g.parts),
             _ratio(g.median_ratio, g.median_ratio_interval),
             " / ".join(f"{p.covered:.0%}" for p in g.parts if p.covered is not None) or "-",
             f"{g.diverged}",
-        ] for g in gaps],
-        title=f"{gaps[0].windows} windows",
-    )  # fmt: skip
+        ]
+        for g in gaps
+    ]
+    terminal.table(
+        [
+            f"after {horizon:g} s",
+            f"RMSE ({unit})",
+            "ratio to default",
+            "median",
+            "ratio",
+            "90 % band covers",
+            "diverged",
+        ],
+        rows,
+        title=f"{channels}, {gaps[0].windows} windows",
+    )
 
 
 def _ratio(value: float | None, interval: tuple[float, float] | None) -> str:
@@ -117,21 +137,27 @@ def measure_gap(
 
 @dataclass(frozen=True)
 class FitResult:
-    """A fit in its run's folder."""
+    """A fit in its run's folder, and its gap on the files that it was fitted on."""
 
     adaptation: Adaptation
+    gap: GapResult
     start: Normal
     target: Target
     folder: Path
 
     def to_dict(self) -> dict[str, Any]:
-        record = self.adaptation.to_dict()
-        return {**record, "hash": self.adaptation.distribution.hash, "target": describe_target(self.target),
-                "run": str(self.folder)}  # fmt: skip
+        return {
+            **self.gap.to_dict(),
+            "measured on": "the files that it was fitted on",
+            **self.adaptation.to_dict(),
+            "hash": self.adaptation.distribution.hash,
+            "run": str(self.folder),
+        }
 
     def show(self) -> None:
-        terminal.say(f"target: {provenance_sentence(self.target)}")
         show_moves(self.adaptation, self.start)
+        self.gap.show()
+        terminal.say("measured on the files that it was fitted on: use 'simloop gap' on others for an honest figure")
         terminal.say(f"distribution {self.adaptation.distribution.hash} is in {self.folder}")
 
 
@@ -161,14 +187,12 @@ def show_moves(adaptation: Adaptation, start: Normal) -> None:
 
 def parsed_options(method: str, pairs: Sequence[str]) -> dict[str, Any]:
     """Turn ["iterations=8", ...] into options of a method, checked."""
-    import yaml
-
     options: dict[str, Any] = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not equals:
             raise InputError(f"--option {pair!r}: expected name=value, for example iterations=8")
-        options[name] = yaml.safe_load(value)
+        options[name] = parse_value(value, f"--option {pair!r}")
     get_method(method, options)
     return options
 
@@ -192,14 +216,18 @@ def fit_into(
         "recordings": {"fit": recordings_hash(target)},
     }
     with Run.open(folder, configuration, resume=resume) as run:
-        run.stage("target", lambda: {"fit": describe_target(target)})
         step = AdaptStep(method=method, options=options)
         adaptation = adapt_stage(run, world, target, step, seed=seed, budget=budget, progress=progress)
+        run.stage("target", lambda: {"fit": describe_target(target)})
         write_json(folder / "distribution.json", adaptation.distribution.to_dict())
         run.stage("versions", lambda: versions(world))
+    windows = Replay(world, target.recordings).windows(IN_SAMPLE_HORIZON)
+    arms = {"default": Point(world.parameters), method: Point(world.parameters, adaptation.distribution.mean)}
+    default, fitted = windowed_gaps(world, windows, arms, seed=seed)
+    gap = GapResult(fitted, [default, fitted], target, IN_SAMPLE_HORIZON, versions(world))
     start = world.distributions()[get_method(method).starts_from]
     assert isinstance(start, Normal)
-    return FitResult(adaptation, start, target, folder)
+    return FitResult(adaptation, gap, start, target, folder)
 
 
 @dataclass(frozen=True)
@@ -264,7 +292,19 @@ def show_audit(world: World, target: Target, *, json: bool) -> bool:
     """Audit a world's parameters, print what was found, and return whether it passed."""
     found = audit_parameters(world, target)
     if json:
-        terminal.print_json({**found.to_dict(), "versions": versions(world)})
+        weakest = min(found.effects.values())
+        terminal.print_json(
+            {
+                "value": weakest,
+                "interval": None,
+                "unit": "largest change of a channel, in parts of how much it moves; of the weakest parameter",
+                "parts": [{"parameter": n, "effect": e} for n, e in found.effects.items()],
+                "files": target.files,
+                "baselines": {},
+                **found.to_dict(),
+                "versions": versions(world),
+            }
+        )
         return found.passed
     terminal.say(f"world {world.name}, replayed on {found.windows} windows of {found.target}")
     terminal.table(

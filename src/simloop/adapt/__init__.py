@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import fields, replace
 from typing import Any
 
@@ -26,14 +27,17 @@ def get_method(name: str, options: dict[str, Any] | None = None) -> LeastSquares
         if key not in known:
             raise unknown(f"option of {name}:", key, known)
         wanted = known[key]
-        number = isinstance(value, int | float) and not isinstance(value, bool)
         if isinstance(wanted, tuple):
             values = value if isinstance(value, list | tuple) else [value]
-            if not values or not all(isinstance(v, int | float) and v > 0 for v in values):
+            if not values or not all(map(_positive, values)):
                 raise InputError(f"option {key!r} of {name}: expected a list of positive numbers, got {value!r}")
             value = tuple(float(v) for v in values)
-        elif not number or value <= 0 or (isinstance(wanted, int) and value != int(value)):
-            kind = "whole" if isinstance(wanted, int) else "positive"
+        elif not _positive(value) or (isinstance(wanted, int) and value != int(value)):
+            kind = "whole" if isinstance(wanted, int) else "finite"
             raise InputError(f"option {key!r} of {name}: expected a {kind} number above 0, got {value!r}")
         method = replace(method, **{key: value})
     return method
+
+
+def _positive(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf

@@ -55,7 +55,8 @@ def windowed_gaps(
         rmse, median = _statistics(error / scales, weights)
         base_rmse, base_median = _statistics(np.where(paired[:, None, None], base, np.nan) / scales, weights)
         own_rmse, own_median = _statistics(np.where(paired[:, None, None], error, np.nan) / scales, weights)
-        ratio, median_ratio = own_rmse.mean(1) / base_rmse.mean(1), own_median.mean(1) / base_median.mean(1)
+        with np.errstate(invalid="ignore", divide="ignore"):  # nothing moved, or everything diverged
+            ratio, median_ratio = own_rmse.mean(1) / base_rmse.mean(1), own_median.mean(1) / base_median.mean(1)
         is_base = name == reference
         gaps.append(
             Gap(
@@ -129,8 +130,8 @@ def _statistics(error: Array, weights: Array) -> tuple[Array, Array]:
     total = weights @ finite.sum(axis=1)
     rmse = np.sqrt((weights @ squared.sum(axis=1)) / np.maximum(total, 1e-300)[:, None])
     owner = np.nonzero(finite)[0]
-    median = np.empty_like(rmse)
-    for j in range(error.shape[2]):
+    median = np.full_like(rmse, np.nan)
+    for j in range(error.shape[2] if len(owner) else 0):
         x = np.abs(error[..., j][finite])
         order = np.argsort(x, kind="stable")
         if len(x) > 20_000:  # a wide ensemble: the median needs no more than this
@@ -149,8 +150,9 @@ def _parts(channels: tuple[Channel, ...], error: Array, world: World, windows: W
     covered: list[float | None] = [None] * len(channels)
     if error.shape[1] >= 20:
         # reality is inside the central band of the draws if the errors' quantiles have 0 between them
-        low, high = np.nanquantile(error, [(1 - BAND) / 2, (1 + BAND) / 2], axis=1)
-        covered = [float(x) for x in ((low <= 0) & (high >= 0)).mean(axis=0)]
+        some = error[np.isfinite(error).all(axis=2).sum(axis=1) > 0]
+        low, high = np.nanquantile(some, [(1 - BAND) / 2, (1 + BAND) / 2], axis=1)
+        covered = [float(x) for x in ((low <= 0) & (high >= 0)).mean(axis=0)] if len(some) else covered
     return tuple(
         Part(c.name, "rad" if c.kind == "quaternion" else c.unit, float(r), float(m), k)
         for c, r, m, k in zip(channels, rmse[0], median[0], covered, strict=True)
@@ -158,5 +160,6 @@ def _parts(channels: tuple[Channel, ...], error: Array, world: World, windows: W
 
 
 def _interval(values: Array) -> Interval:
-    low, high = np.nanpercentile(values, [2.5, 97.5])
+    known = values[np.isfinite(values)]
+    low, high = np.percentile(known, [2.5, 97.5]) if len(known) else (np.nan, np.nan)
     return float(low), float(high)

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 from markupsafe import Markup
 
 #: how a legend's swatch is drawn: the same colours and marks as in the figures
-Swatch = Literal["ink", "dashed", "accent", "second", "band", "bracket", "tick", "dot", "hollow"]
+Swatch = Literal["ink", "dashed", "thin", "accent", "band", "bracket", "tick", "dot", "hollow", "open"]
 Tone = Literal["plain", "quiet", "warning"]
 
 
@@ -33,10 +33,15 @@ class Points:
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell of a table: what it says, and below it in small type what goes with that."""
+    """One cell of a table: what it says, and below it in small type, line by line, what goes with that."""
 
     text: str
-    small: str = ""
+    small: str | tuple[str, ...] = ()
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The small lines that say something."""
+        return tuple(s for s in ((self.small,) if isinstance(self.small, str) else self.small) if s)
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure drawn twice, for wide and for narrow screens.
+    """A figure: drawn twice, for wide and for narrow screens, or as panels that the page lays out.
 
     Attributes:
         label: what the figure shows, for who cannot see it.
@@ -70,18 +75,21 @@ class Picture:
         real: whether that target was real recordings.
         legend: swatches and what they stand for.
         half: whether two such figures fit beside one another.
+        closed: whether it is folded away at first.
     """
 
     kind: ClassVar[str] = "picture"
     title: str
     label: str
     caption: str
-    wide: Markup
-    narrow: Markup
     target: str
     real: bool
+    wide: Markup | str = ""
+    narrow: Markup | str = ""
+    panels: tuple[Markup, ...] = ()
     legend: tuple[tuple[Swatch, str], ...] = ()
     half: bool = False
+    closed: bool = False
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ def section(outcome: Outcome) -> Section:
         "name": [t.name for t in there.values()],
         "what it is": [t.provenance if t.real else f"NOT REAL: {t.provenance}" for t in there.values()],
         "of what": [t.description for t in there.values()],
-        "files" if all(t.real for t in there.values()) else "recordings": [number(len(t.files), 9) for t in there.values()],
+        "files": [number(len(t.files), 9) for t in there.values()],
         "length": [f"{number(t.seconds)} s" for t in there.values()],
         "source": [t.source or NOTHING for t in there.values()],
         "licence": [t.licence or NOTHING for t in there.values()],
@@ -30,7 +30,7 @@ def section(outcome: Outcome) -> Section:
     if outcome.horizons:
         blocks.append(Text(_windows(outcome)))
     blocks.append(Text(_arms(outcome)))
-    return Section("compared", "What was compared, and on what", tuple(blocks))
+    return Section("compared", "What was compared", tuple(blocks))
 
 
 def _windows(outcome: Outcome) -> str:

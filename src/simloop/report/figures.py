@@ -15,16 +15,39 @@ from markupsafe import Markup
 from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from simloop.report.quantities import number
 
-#: width in px of the column on a wide screen, of half of it, and on a phone
-WIDE, HALF, NARROW = 920, 440, 343
+#: width in px of the column on a wide screen, of half of it, of a third, and on a phone
+WIDE, HALF, PANEL, NARROW = 960, 460, 306, 343
 
 INK, MUTED, RULE, ACCENT, BAND, PAPER = "#010102", "#010103", "#010104", "#010105", "#010106", "#010107"
 _VARIABLES = {INK: "ink", MUTED: "muted", RULE: "rule", ACCENT: "accent", BAND: "band", PAPER: "paper"}
-SMALL, TEXT = 10.5, 12.0
+#: px of the text in figures
+SMALL = 12.0
+_STYLE = {
+    "svg.fonttype": "none",
+    "font.size": SMALL,
+    "axes.facecolor": "none",
+    "axes.edgecolor": RULE,
+    "axes.linewidth": 0.8,
+    "axes.labelcolor": MUTED,
+    "axes.spines.left": False,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.axisbelow": True,
+    "axes.unicode_minus": True,
+    "grid.color": RULE,
+    "grid.linewidth": 0.6,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.major.size": 3,
+    "xtick.minor.size": 0,
+    "ytick.major.size": 0,
+    "ytick.minor.size": 0,
+    "text.parse_math": False,
+}
 
 
 def draw_both(name: str, label: str, draw: Callable[[int], Figure], *, wide: int = WIDE) -> tuple[Markup, Markup]:
@@ -39,6 +62,11 @@ def draw_both(name: str, label: str, draw: Callable[[int], Figure], *, wide: int
     return _svg(f"{name}-wide", label, draw, wide), _svg(f"{name}-narrow", label, draw, NARROW)
 
 
+def draw_panel(name: str, label: str, draw: Callable[[int], Figure]) -> Markup:
+    """Draw one of several panels: three stand beside one another on a wide screen, one on a phone."""
+    return _svg(name, label, draw, PANEL)
+
+
 def canvas(width: int, height: float) -> Figure:
     """An empty, transparent figure of so many px."""
     figure = Figure(figsize=(width / 72, height / 72), dpi=72)
@@ -50,14 +78,15 @@ def panel(figure: Figure, left: float, top: float, width: float, height: float) 
     """Axes at a place given in px from the top left, with a line below and nothing else."""
     w, h = figure.get_size_inches() * 72
     axes = figure.add_axes((left / w, 1 - (top + height) / h, width / w, height / h))
-    axes.patch.set_visible(False)
-    for side, spine in axes.spines.items():
-        spine.set_visible(side == "bottom")
-        spine.set_edgecolor(RULE)
-    axes.tick_params(colors=MUTED, labelsize=SMALL, length=3, width=0.8)
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: number(x)))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: number(y)))
+    plain_numbers(axes)
     return axes
+
+
+def plain_numbers(axes: Axes) -> None:
+    """Label ticks as the rest of the page writes numbers; again after a change of scale."""
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(FuncFormatter(lambda value, _: number(value)))
+        axis.set_minor_formatter(NullFormatter())
 
 
 def rows_panel(figure: Figure, left: float, top: float, width: float, height: float, rows: float) -> Axes:
@@ -68,8 +97,10 @@ def rows_panel(figure: Figure, left: float, top: float, width: float, height: fl
     return axes
 
 
-def write(axes: Axes, x: float, y: float, text: str, *, color: str = INK, size: float = SMALL, right: bool = False,
-          middle: bool = False, bold: bool = False, dx: float = 0, dy: float = 0, data: str = "xy") -> None:  # fmt: skip
+def write(
+    axes: Axes, x: float, y: float, text: str, *, data: str = "xy", dx: float = 0, dy: float = 0, color: str = INK,
+    size: float = SMALL, right: bool = False, middle: bool = False, bold: bool = False,
+) -> None:  # fmt: skip
     """Write text at a point, moved by (dx, dy) px; `data` names the coordinates that are the axes' data.
 
     The others are fractions of the axes.
@@ -79,7 +110,7 @@ def write(axes: Axes, x: float, y: float, text: str, *, color: str = INK, size: 
     axes.annotate(
         text, (x, y), xycoords=(across, along), xytext=(dx, dy), textcoords="offset points", color=color, fontsize=size,
         ha="right" if right else "center" if middle else "left", va="center_baseline", annotation_clip=False,
-        fontweight="bold" if bold else "normal", parse_math=False,
+        fontweight="bold" if bold else "normal",
     )  # fmt: skip
 
 
@@ -90,12 +121,13 @@ def dot(axes: Axes, x: float, y: float, *, color: str = ACCENT, hollow: bool = F
 
 
 def line(axes: Axes, low: float, high: float, y: float, *, color: str = ACCENT, width: float = 1.8) -> None:
-    """A horizontal interval."""
-    axes.plot([low, high], [y, y], color=color, linewidth=width, solid_capstyle="butt", zorder=3)
+    """A horizontal interval; bands lie behind everything else."""
+    order = 1 if color == BAND else 3
+    axes.plot([low, high], [y, y], color=color, linewidth=width, solid_capstyle="butt", zorder=order)
 
 
 def _svg(name: str, label: str, draw: Callable[[int], Figure], width: int) -> Markup:
-    with style.context(["default", {"svg.fonttype": "none", "svg.hashsalt": name}]):
+    with style.context(["default", {**_STYLE, "svg.hashsalt": name}]):
         figure, buffer = draw(width), io.StringIO()
         figure.savefig(buffer, format="svg", metadata={"Date": None})
     text = buffer.getvalue()
@@ -107,14 +139,15 @@ def _svg(name: str, label: str, draw: Callable[[int], Figure], width: int) -> Ma
     assert box is not None
     opening = f'<svg {box[0]} role="img" aria-label="{escape(label)}">'
     text = re.sub(r"<svg.*?>", lambda _: opening, text, count=1, flags=re.DOTALL)
-    return Markup(re.sub(r"\s*\n\s*", "\n", text))  # noqa: S704 - matplotlib escapes its text, and the label is escaped
+    return Markup(re.sub(r"\s*\n\s*", "\n", text))  # matplotlib escapes its text
 
 
 def _plain(tag: str) -> str:
     """A tag of matplotlib's with the page's colours and font, short numbers, and no ids that nothing refers to."""
     tag = re.sub(r' id="[A-Za-z.\d]+_\d+"', "", tag)
     tag = re.sub(r"\d+\.\d{3,}", lambda found: f"{float(found[0]):.2f}".rstrip("0").rstrip("."), tag)
-    tag = re.sub(r"font: (bold |\d+ )?([\d.]+px)[^;\"]*", lambda f: f"font-weight: {f[1] or 400}; font-size: {f[2]}", tag)
+    tag = re.sub(r"font: (bold |\d+ )?([\d.]+px)[^;\"]*", r"font-size: \2; font-weight: \1", tag)
+    tag = tag.replace("; font-weight: ;", ";").replace('; font-weight: "', '"')
     for placeholder, variable in _VARIABLES.items():
         tag = tag.replace(placeholder, f"var(--{variable})")
     return tag

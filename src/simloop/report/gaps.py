@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import isfinite, log10
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from simloop.gap import Gap
+from simloop.gap.gap import Interval
 from simloop.report import figures
 from simloop.report.blocks import Block, Cell, Picture, Row, Section, Table, Text
 from simloop.report.figures import ACCENT, INK, MUTED, RULE
@@ -32,10 +34,11 @@ def section(outcome: Outcome) -> Section | None:
         return None
     blocks: list[Block] = [
         Text(
-            "RMSE is the root mean squared error at the windows' ends, and counts a few large misses heavily; the median"
-            " error says how a usual window went. A ratio below 1 is nearer to the recordings than the default; where"
-            " its interval holds 1, the two cannot be told apart. “Drawn” arms draw parameters anew for each window,"
-            " as training would, so their error includes their own spread; their 90 % band should hold 90 % of windows."
+            "RMSE is the root mean squared error at the windows' ends, and counts a few large misses heavily; the"
+            " median error says how a usual window went. A ratio below 1 is nearer to the recordings than the default;"
+            " where its interval holds 1, the two cannot be told apart. “Drawn” arms draw parameters anew for each"
+            " window, as training would, so their error includes their own spread; their 90 % band should hold 90 % of"
+            " windows."
         )
     ]
     arms = {horizon: _arms(outcome, horizon) for horizon in outcome.horizons}
@@ -61,7 +64,7 @@ def _arms(outcome: Outcome, horizon: float) -> list[Arm]:
 
 
 def _draws(gap: Gap) -> str:
-    return f"drawn, {count(gap.draws, 'draw')} a window"
+    return f"drawn, {gap.draws} a window"
 
 
 def _table(horizon: float, arms: list[Arm]) -> Table:
@@ -72,21 +75,25 @@ def _table(horizon: float, arms: list[Arm]) -> Table:
     for arm in arms:
         g = arm.gap
         band = [f"{p.channel} {percent(p.covered)}" for p in g.parts if p.covered is not None]
-        interval = Cell(span(g.interval, g.unit), span(g.interval) + " rad" if g.unit == "rad" else "")
+        interval = Cell(span(g.interval, g.unit), f"{span(g.interval)} rad" if g.unit == "rad" else "")
         cells = (
             Cell(arm.name, arm.what),
             *(measured(p.rmse, p.unit) for p in g.parts),
             measured(g.value, g.unit),
             interval,
             measured(g.median, g.unit),
-            Cell(number(g.ratio), span(g.ratio_interval)) if g.ratio is not None else Cell("1"),
-            Cell(number(g.median_ratio), span(g.median_ratio_interval)) if g.median_ratio is not None else Cell("1"),
-            Cell(band[0] if band else NOTHING, ", ".join(band[1:])),
+            _ratio(g.ratio, g.ratio_interval),
+            _ratio(g.median_ratio, g.median_ratio_interval),
+            Cell(band[0] if band else NOTHING, tuple(band[1:])),
             Cell(number(g.diverged, 9), f"of {number(g.windows * g.draws, 9)}"),
         )
         rows.append(Row(cells, strong=arm.fitted))
     windows = count(max(a.gap.windows for a in arms), "window")
     return Table(f"After {horizon:g} s: {windows} of the test recordings. Lower is nearer.", head, tuple(rows))
+
+
+def _ratio(value: float | None, interval: Interval | None) -> Cell:
+    return Cell("1") if value is None else Cell(number(value, padded=True), span(interval) if interval else "")
 
 
 def _picture(outcome: Outcome, arms: dict[float, list[Arm]]) -> Picture:
@@ -98,13 +105,15 @@ def _picture(outcome: Outcome, arms: dict[float, list[Arm]]) -> Picture:
     def draw(width: int) -> Figure:
         across = len(shown) if width > figures.HALF else 1
         deepest = max(max(map(len, shown.values())), 1)
-        names, each = (170, 26) if across > 1 or width > figures.HALF else (0, 40)
+        names, each = (176, 28) if width > figures.HALF else (0, 46)
         one = (width - names) / across
         height = 34 + each * deepest + 32
         figure = figures.canvas(width, height * -(-len(shown) // across))
         for k, (horizon, rows) in enumerate(shown.items()):
-            axes = figures.rows_panel(figure, names + k % across * one + 6, 34 + k // across * height, one - 20, each * deepest, deepest)
+            left, top = names + k % across * one, 34 + k // across * height
+            axes = figures.rows_panel(figure, left, top, one - 16, each * deepest, deepest)
             axes.set_xscale("log")
+            figures.plain_numbers(axes)
             axes.set_xlim(low, high)
             ticks = [x for x in (0.01, 0.03, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 100, 1000) if low <= x <= high]
             axes.xaxis.set_major_locator(FixedLocator(ticks if log10(high / low) < 2.2 else ticks[::2]))
@@ -114,23 +123,26 @@ def _picture(outcome: Outcome, arms: dict[float, list[Arm]]) -> Picture:
             figures.write(axes, 1, 1, "default", color=MUTED, data="x", dy=8, middle=True)
             for row, arm in enumerate(rows):
                 _row(axes, row, arm)
-                name = f"{shortened(arm.name, 18)}, {'mean' if arm.what == 'mean parameters' else arm.what.split(',')[0]}"
+                name = f"{shortened(arm.name, 18)}, {arm.what.split()[0].rstrip(',')}" if arm.fitted else arm.name
                 if not names:
-                    figures.write(axes, 0, row, name, color=INK if arm.fitted else MUTED, data="y", dy=13)
+                    figures.write(axes, 0, row, name, color=INK if arm.fitted else MUTED, data="y", dy=17)
                 elif k == 0:
                     figures.write(axes, 0, row, name, color=INK if arm.fitted else MUTED, data="y", dx=-names)
         return figure
 
-    said = "; ".join(f"after {h:g} s " + ", ".join(f"{a.name} ({a.what}) {number(a.gap.ratio)}" for a in rows) for h, rows in shown.items())
+    said = "; ".join(
+        f"after {h:g} s " + ", ".join(f"{a.name} ({a.what}) {number(a.gap.ratio)}" for a in rows)
+        for h, rows in shown.items()
+    )
     wide, narrow = figures.draw_both("ratios", f"Error of each simulation divided by the default's: {said}", draw)
     target, real = outcome.target_of_figure("test")
     return Picture("Error divided by the default's", f"Ratios: {said}",
                    "Left of the line is nearer to the recordings than the default parameters. Lines are paired 95 %"
                    " intervals; the scale is logarithmic.",
-                   wide, narrow, target, real, (("dot", "root mean square"), ("hollow", "median")))  # fmt: skip
+                   target, real, wide, narrow, legend=(("dot", "root mean square"), ("hollow", "median")))  # fmt: skip
 
 
-def _row(axes: figures.Axes, row: int, arm: Arm) -> None:
+def _row(axes: Axes, row: int, arm: Arm) -> None:
     color = ACCENT if arm.fitted else MUTED
     axes.axhline(row, color=RULE, linewidth=0.6)
     for value, interval, shift, hollow in (

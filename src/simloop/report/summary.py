@@ -6,9 +6,9 @@ import math
 
 from simloop.gap import Gap
 from simloop.loop import headline
-from simloop.report.blocks import Block, Points, Section, Text
+from simloop.report.blocks import Block, Cell, Row, Section, Table, Text
 from simloop.report.outcome import Outcome
-from simloop.report.quantities import count, number, span, spoken
+from simloop.report.quantities import NOTHING, count, number, span, spoken
 
 
 def first_sentence(outcome: Outcome) -> str:
@@ -31,10 +31,11 @@ def first_sentence(outcome: Outcome) -> str:
 
 def _of_first_fit(outcome: Outcome) -> list[Gap]:
     """The gap that the headline is about, if it and the default's are there."""
-    gaps = {g.name: g for g in outcome.after.get(outcome.horizons[0] if outcome.horizons else 0.0, [])}
-    asked = [m for m in outcome.fits if m in gaps]
-    complete = "default" in gaps and bool(asked) and outcome.target("test") is not None
-    return [gaps[asked[0]]] if complete and next(iter(outcome.fits)) == asked[0] else []
+    if "loop" not in outcome.configuration or not outcome.after or outcome.target("test") is None:
+        return []
+    gaps = {g.name: g for g in next(iter(outcome.after.values()))}
+    name = str(outcome.configuration["loop"]["adapt"][0]["method"])
+    return [gaps[name]] if name in gaps and "default" in gaps else []
 
 
 def target_line(outcome: Outcome) -> str:
@@ -60,16 +61,16 @@ def not_real(outcome: Outcome) -> list[str]:
 
 
 def verdict(gap: Gap) -> str:
-    """How an arm's mean error stands to the default's."""
+    """How the root mean square of an arm's error stands to the default's, in words."""
     if gap.ratio is None or gap.ratio_interval is None or not all(map(math.isfinite, gap.ratio_interval)):
-        return "not compared with the default"
+        return "not compared"
     if not gap.told_apart:
-        return "cannot be told apart from the default"
-    return "nearer to the recordings than the default" if gap.ratio < 1 else "farther from the recordings than the default"
+        return "cannot be told apart"
+    return "nearer" if gap.ratio < 1 else "farther"
 
 
 def section(outcome: Outcome) -> Section:
-    """What came out, in a few sentences."""
+    """What came out, in a few lines."""
     blocks: list[Block] = []
     if outcome.missing:
         blocks.append(
@@ -79,18 +80,24 @@ def section(outcome: Outcome) -> Section:
                 tone="warning",
             )
         )
-    sentences = []
-    for horizon, gaps in outcome.after.items():
-        default = next((g for g in gaps if g.name == "default"), None)
-        for gap in gaps:
-            if gap.name == "default":
-                continue
-            against = f", the default by {spoken(default.value, default.unit)}" if default else ""
-            sentences.append(
-                f"{gap.name} after {horizon:g} s: wrong by {spoken(gap.value, gap.unit)}{against}. Root mean square"
-                f" {number(gap.ratio)} of the default's ({span(gap.ratio_interval)}): {verdict(gap)}. Median error"
-                f" {number(gap.median_ratio)} of the default's ({span(gap.median_ratio_interval)})."
-            )
-    if sentences:
-        blocks.append(Points(tuple(sentences), title="At each horizon, with 95 % intervals"))
+    rows = [
+        _row(horizon, gap, gaps) for horizon, gaps in outcome.after.items() for gap in gaps if gap.name != "default"
+    ]
+    if rows:
+        head = ("fit, mean parameters", "wrong by", "default", "RMSE ratio", "median ratio", "verdict, by RMSE")
+        caption = "On test recordings, with 95 % intervals; a ratio below 1 is nearer than the default."
+        blocks.append(Table(caption, head, tuple(rows)))
     return Section("summary", "In short", tuple(blocks))
+
+
+def _row(horizon: float, gap: Gap, gaps: list[Gap]) -> Row:
+    default = next((g for g in gaps if g.name == "default"), None)
+    cells = (
+        Cell(gap.name, f"after {horizon:g} s"),
+        Cell(spoken(gap.value, gap.unit)),
+        Cell(spoken(default.value, default.unit) if default else NOTHING),
+        Cell(number(gap.ratio, padded=True), span(gap.ratio_interval)),
+        Cell(number(gap.median_ratio, padded=True), span(gap.median_ratio_interval)),
+        Cell(verdict(gap)),
+    )
+    return Row(cells, strong=True)

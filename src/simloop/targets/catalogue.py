@@ -27,6 +27,7 @@ class Split:
 
     folder: str
     indices: tuple[int, ...] | None = None  # None: all files
+    machine: str = ""
 
 
 @dataclass(frozen=True)

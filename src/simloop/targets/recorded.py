@@ -40,7 +40,7 @@ def recorded_target(name: str, world: World, columns: ColumnMap | None = None) -
     if entry.world != world.name.split("/")[0]:
         raise InputError(f"{name!r} are recordings of {entry.world!r}, not of {world.name!r}")
     recordings = read_logs(entry.paths(split), columns or _columns_by_name(world), world.measured, world.actions)
-    return Target(name, recordings, "real recordings", entry.machine, entry.source, entry.licence)
+    return Target(name, recordings, "real recordings", entry.splits[split].machine, entry.source, entry.licence)
 
 
 def _own_files(name: str) -> list[Path]:

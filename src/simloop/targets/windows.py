@@ -98,7 +98,7 @@ class Replay:
             longest = max(self.length) * dt
             raise InputError(
                 f"the longest of {len(short)} recordings lasts {longest:.3g} s: too short for a window of {horizon:g} s"
-                f" and the {FIRST * dt:g} s before it; give a shorter --horizon"
+                f" and the {FIRST * dt:g} s before it; give a shorter horizon"
             )
         if short:
             warnings.warn(

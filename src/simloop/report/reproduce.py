@@ -1,0 +1,71 @@
+"""What it takes to get the same numbers again."""
+
+from __future__ import annotations
+
+import shlex
+from typing import Any
+
+import yaml
+
+from simloop.report.blocks import Block, Cell, Code, Row, Section, Table, Text
+from simloop.report.outcome import Outcome, without_folders
+from simloop.report.quantities import NOTHING
+
+
+def section(outcome: Outcome) -> Section:
+    """Versions, seed, hashes, the configuration and the command."""
+    configuration = outcome.configuration
+    loop = configuration.get("loop")
+    asked: dict[str, Any] = loop if loop is not None else configuration.get("adapt", {})
+    content = configuration.get("recordings", {})
+    facts = {
+        **{f"version of {name}": version for name, version in outcome.versions.items()},
+        "seed": str(asked.get("seed", NOTHING)),
+        "hash of the configuration": str(outcome.result.get("hash", NOTHING)),
+        **{f"hash of the recordings to {use} on": str(value) for use, value in content.items()},
+        **{f"hash of the fit by {method}": fit.distribution.hash for method, fit in outcome.fits.items()},
+    }
+    blocks: list[Block] = [
+        Text(
+            "The same configuration on the same recordings gives the same bytes on one machine and engine version,"
+            " whatever the number of workers and however often the run was stopped."
+            + ("" if outcome.versions else " This run has not kept its versions: it stopped before that.")
+        ),
+        Table("What the numbers depend on.", ("", "value"),
+              tuple(Row((Cell(name), Cell(value))) for name, value in facts.items()), words=True),
+        Code("The command", command(outcome)),
+    ]  # fmt: skip
+    plain = _without_folders(asked)
+    if loop is not None:
+        title = "loop.yaml"
+    else:
+        title = "What was asked for"
+        plain = {"world": configuration["world"]["name"], **plain}
+    if plain != (asked if loop is not None else {"world": configuration["world"]["name"], **asked}):
+        title += " (of files outside the working folder, the last two parts of the path)"
+    blocks.append(Code(title, yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)))
+    return Section("reproduce", "How to reproduce it", tuple(blocks))
+
+
+def command(outcome: Outcome) -> str:
+    """The command line that made the run, with its folder's name."""
+    folder = outcome.folder.resolve().name
+    if "adapt" not in outcome.configuration:
+        return f"simloop loop loop.yaml -o {shlex.quote(folder)}"
+    asked = _without_folders(outcome.configuration["adapt"])
+    words = ["simloop", "adapt", str(outcome.configuration["world"]["name"]), "--target", str(asked.get("target", "")),
+             "--method", str(asked["method"])]  # fmt: skip
+    for key, value in (asked.get("options") or {}).items():
+        words += ["--option", f"{key}={value}"]
+    if asked.get("budget") is not None:
+        words += ["--budget", str(asked["budget"])]
+    return shlex.join([*words, "--seed", str(asked.get("seed", 0)), "-o", folder])
+
+
+def _without_folders(value: Any) -> Any:
+    """A configuration with nothing of this machine in it."""
+    if isinstance(value, dict):
+        return {k: _without_folders(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_folders(v) for v in value]
+    return without_folders(value) if isinstance(value, str) else value
