@@ -19,11 +19,11 @@ from pydantic import Field, field_validator
 import simloop
 from simloop.adapt import Adaptation, Comparison, LeastSquares, SimOpt, get_method
 from simloop.adapt.adaptation import Progress, silent
+from simloop.columns import ColumnMap
 from simloop.config import Strict, read_yaml
 from simloop.distributions import Distribution, Normal, Point
 from simloop.errors import InputError
 from simloop.gap import Gap, windowed_gaps
-from simloop.columns import ColumnMap
 from simloop.parameters import Array
 from simloop.randomness import stream
 from simloop.runs import Resume, Run, read_run, write_json

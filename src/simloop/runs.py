@@ -86,7 +86,12 @@ class Checkpoint:
         write_json(self.path, state)
 
     def load(self) -> dict[str, Any] | None:
-        return read_json(self.path) if self.path.exists() else None
+        if not self.path.exists():
+            return None
+        state = read_json(self.path)
+        if not isinstance(state, dict):
+            raise InputError(f"{self.path}: damaged; delete this file and give the same command again")
+        return state
 
 
 class Run:
@@ -141,10 +146,9 @@ class Run:
         for part in self.folder.rglob(".*.part"):  # left by a process that was killed while writing
             part.unlink(missing_ok=True)
         if manifest.exists():
-            then = read_json(manifest)
             if resume == "never":
                 raise InputError(f"{self.folder}: holds a run already, and --resume is 'never'; give a new folder")
-            before = then.get("configuration") if isinstance(then, dict) else None
+            before = self._configuration_before(manifest, resume)
             if before == self.configuration:
                 return
             if resume == "if-match" and self._holds_results():
@@ -153,7 +157,6 @@ class Run:
                     f"{self.folder}: holds a run of another configuration ({changed}); give a new folder, or"
                     " --resume always to start over in this one"
                 )
-            manifest.unlink()
             for name in self.stages():
                 (self.folder / "stages" / f"{name}.json").unlink()
             for file in (self.folder / "checkpoints").glob("*.json"):
@@ -167,6 +170,17 @@ class Run:
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None) -> None:
         self._lock.close()
+
+    @staticmethod
+    def _configuration_before(manifest: Path, resume: Resume) -> Any:
+        try:
+            return read_json(manifest)["configuration"]
+        except (InputError, KeyError, TypeError):
+            if resume == "always":
+                return None
+            raise InputError(
+                f"{manifest}: damaged; give a new folder, or --resume always to start over in this one"
+            ) from None
 
     def _holds_results(self) -> bool:
         """Whether there is anything to lose: a finished stage or a checkpoint."""

@@ -43,7 +43,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], title: str = "")
         grid.add_row(*row)
     console = Console(soft_wrap=False, highlight=False, markup=False)
     if not console.is_terminal:
-        console = Console(width=120, highlight=False, markup=False)
+        console = Console(width=140, highlight=False, markup=False)
     console.print(grid)
 
 

@@ -33,7 +33,6 @@ from simloop.targets import Target
 from simloop.targets.windows import Replay
 from simloop.worlds import World
 
-
 #: s, at which a fit reports its gap on its own files
 IN_SAMPLE_HORIZON = 0.2
 
@@ -109,7 +108,7 @@ def show_gaps(gaps: Sequence[Gap], horizon: float) -> None:
 def _ratio(value: float | None, interval: tuple[float, float] | None) -> str:
     if value is None or interval is None:
         return "1"
-    return f"{value:.2f} [{interval[0]:.2f}, {interval[1]:.2f}]"
+    return f"{value:.2f} [{interval[0]:.3g}, {interval[1]:.3g}]"
 
 
 def measure_gap(

@@ -8,8 +8,9 @@ from typing import Any
 import yaml
 
 from simloop.report.blocks import Block, Cell, Code, Row, Section, Table, Text
-from simloop.report.outcome import Outcome, without_folders
+from simloop.report.outcome import Outcome
 from simloop.report.quantities import NOTHING
+from simloop.report.stages import without_folders
 
 
 def section(outcome: Outcome) -> Section:

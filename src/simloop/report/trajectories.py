@@ -14,8 +14,9 @@ from simloop.parameters import Array
 from simloop.report import figures
 from simloop.report.blocks import Block, Picture, Section, Swatch, Text
 from simloop.report.figures import ACCENT, BAND, INK, MUTED
-from simloop.report.outcome import Outcome, Replays
+from simloop.report.outcome import Outcome
 from simloop.report.quantities import number, shortened, unit_sign
+from simloop.report.stages import Replays
 
 #: most columns of a recording, and most panels, that a figure shows
 _COLUMNS, _PANELS = 6, 24

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from simloop.errors import InputError, did_you_mean
 from simloop.columns import ColumnMap
+from simloop.errors import InputError, did_you_mean
 from simloop.logs import find_logs, read_logs
 from simloop.targets import catalogue
 from simloop.targets.target import Target

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from simloop.distributions import Distribution, Normal, Uniform
 from simloop.columns import Column, ColumnMap
+from simloop.distributions import Distribution, Normal, Uniform
 from simloop.parameters import Parameter, ParameterSpace
 from simloop.trajectories import Channel
 from simloop.worlds.channel import Effect

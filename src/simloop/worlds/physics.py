@@ -194,9 +194,8 @@ class PhysicsWorld(World):
         extra = int("sensordata" in fields)
         if extra:
             control = np.concatenate([control, control[:, -1:]], axis=1)
-        with _quiet():
-            with _without_engine_warnings():  # what diverged is flagged in the result
-                record = batch.rollout(segments.steps * substeps + extra, control=control, record=fields)
+        with _quiet(), _without_engine_warnings():  # what diverged is flagged in the result
+            record = batch.rollout(segments.steps * substeps + extra, control=control, record=fields)
         at = segments.recorded * substeps - 1
         column = 0
         for o in self.observations:

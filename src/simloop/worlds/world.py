@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from simloop.columns import ColumnMap
 from simloop.distributions import Distribution, Normal, Point
 from simloop.errors import InputError, unknown
-from simloop.columns import ColumnMap
 from simloop.parameters import Array, ParameterSpace
 from simloop.trajectories import Channel, TrajectorySet
 
