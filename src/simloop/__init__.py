@@ -24,6 +24,7 @@ _HOMES = {
     "simloop.loop": ["LoopFile", "run_loop"],
     "simloop.parameters": ["Parameter", "ParameterSpace"],
     "simloop.randomness": ["stream"],
+    "simloop.report": ["write_report"],
     "simloop.runs": ["Run"],
     "simloop.targets": ["Target", "get_target"],
     "simloop.targets.windows": ["Replay", "Windows"],

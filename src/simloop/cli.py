@@ -176,7 +176,7 @@ def adapt(
     options = parsed_options(method, option or [])
     with terminal.shown_warnings() as warned, terminal.progress() as show:
         result = fit_into(output, chosen, real(), method, options, seed=seed, budget=budget, resume=resume.value,
-                          progress=show)  # fmt: skip
+                          progress=show, asked={"world": world, "columns": columns})  # fmt: skip
     if json:
         terminal.print_json({**result.to_dict(), "warnings": warned})
     else:

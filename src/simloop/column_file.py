@@ -44,4 +44,5 @@ class ColumnFile(Strict):
             channels={k: Column(v.column, v.unit) for k, v in file.channels.items()},
             actions={k: Column(v.column, v.unit) for k, v in file.actions.items()},
             time=Column(file.time.column, file.time.unit),
+            source=str(path),
         )

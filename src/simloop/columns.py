@@ -1,8 +1,8 @@
 """Which columns of a log hold the time, the observed channels and the actions, and in which units:
 
-    time: {column: t, unit: ms}
-    channels: {shoulder: {column: pos1, unit: deg}, elbow: pos2}
-    actions: {motor1: tau1}
+time: {column: t, unit: ms}
+channels: {shoulder: {column: pos1, unit: deg}, elbow: pos2}
+actions: {motor1: tau1}
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ class ColumnMap:
     channels: Mapping[str, Column]
     actions: Mapping[str, Column] = field(default_factory=dict)
     time: Column = Column("time")
+    #: what errors call this map
+    source: str = "column map"
 
     @classmethod
     def read(cls, path: str | Path) -> ColumnMap:

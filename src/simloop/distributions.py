@@ -179,7 +179,8 @@ class Normal(Distribution):
             raise InputError("covariance is not symmetric")
         try:
             # of the correlations, so that parameters of very different spreads are judged alike
-            self._root = np.linalg.cholesky(self.covariance / (sd[:, None] * sd)) * sd[:, None]
+            with np.errstate(invalid="ignore", divide="ignore"):
+                self._root = np.linalg.cholesky(self.covariance / (sd[:, None] * sd)) * sd[:, None]
         except (np.linalg.LinAlgError, FloatingPointError):
             raise InputError(self._not_positive_definite()) from None
         if not np.isfinite(self._root).all():

@@ -71,7 +71,7 @@ def read_logs(
     Rows whose time does not advance are dropped with a warning; time that runs backwards, and values that are not
     finite, are errors; a jump in time (over 10 median steps and 50 ms) starts a new episode.
     """
-    _check_names(columns, channels, actions)
+    _check_map(columns, channels, actions)
     needed = {n for c in (columns.time, *columns.channels.values(), *columns.actions.values()) for n in c.names}
     episodes: list[tuple[str, Array, Array, Array]] = []
     for file in files:
@@ -249,9 +249,6 @@ def _read_parquet(file: Path, needed: Collection[str]) -> dict[str, Array]:
 def _column(table: dict[str, Array], file: Path, column: Column, channel: Channel, last: int = 0) -> Array:
     """Return the columns of one channel, (T, width), in the channel's unit, finite."""
     names = column.names
-    if len(names) != channel.width:
-        wanted = "'column: [w, x, y, z]'" if channel.kind == "quaternion" else _count(channel.width, "column")
-        raise InputError(f"column map: {channel.name!r} needs {wanted}, got {', '.join(map(repr, names)) or 'none'}")
     for name in names:
         if name not in table:
             raise InputError(
@@ -268,20 +265,15 @@ def _column(table: dict[str, Array], file: Path, column: Column, channel: Channe
             f"{_place(file, row)}, column {names[j]!r}: {x[row, j]:g} ({_count(bad.any(axis=1).sum(), 'such row')});"
             " expected finite numbers: cut these rows out of the log"
         )
-    return x * _factor(column.unit, channel)
+    return x * (_units(channel)[column.unit] if column.unit is not None else 1.0)
 
 
-def _factor(unit: str | None, channel: Channel) -> float:
-    if unit is None or unit == channel.unit:
-        return 1.0
-    known = UNITS.get(channel.unit, {channel.unit: 1.0})
-    if unit not in known:
-        raise InputError(f"column map: unit {unit!r} of {channel.name!r} is none of {', '.join(known) or '(no unit)'}")
-    return known[unit]
+def _units(channel: Channel) -> dict[str, float]:
+    return UNITS.get(channel.unit, {channel.unit: 1.0})
 
 
-def _check_names(columns: ColumnMap, channels: Sequence[Channel], actions: Sequence[Channel]) -> None:
-    """Raise if the map names what the world lacks, or lacks what the world needs."""
+def _check_map(columns: ColumnMap, channels: Sequence[Channel], actions: Sequence[Channel]) -> None:
+    """Raise if the map names what the world lacks, lacks what the world needs, or has wrong widths or units."""
     for what, have, need in (
         ("channel", columns.channels, [c.name for c in channels]),
         ("action", columns.actions, [a.name for a in actions]),
@@ -289,10 +281,20 @@ def _check_names(columns: ColumnMap, channels: Sequence[Channel], actions: Seque
         for name in have:
             if name not in need:
                 hint = did_you_mean(name, need) or f" (it has: {', '.join(need) or 'none'})"
-                raise InputError(f"column map: the world has no {what} {name!r}{hint}")
+                raise InputError(f"{columns.source}: the world has no {what} {name!r}{hint}")
         for name in need:
             if name not in have:
-                raise InputError(f"column map: {what} {name!r} of the world has no column; add it under '{what}s'")
+                raise InputError(f"{columns.source}: {what} {name!r} of the world has no column; add it to '{what}s'")
+    mapped = [(c, columns.channels[c.name]) for c in channels] + [(a, columns.actions[a.name]) for a in actions]
+    for channel, column in [(Channel("time", "s"), columns.time), *mapped]:
+        if len(column.names) != channel.width:
+            wanted = "'column: [w, x, y, z]'" if channel.kind == "quaternion" else _count(channel.width, "column")
+            got = ", ".join(map(repr, column.names)) or "none"
+            raise InputError(f"{columns.source}: {channel.name!r} needs {wanted}, got {got}")
+        known = _units(channel)
+        if column.unit is not None and column.unit not in known:
+            units = ", ".join(filter(None, known)) or "no unit at all"
+            raise InputError(f"{columns.source}: unit {column.unit!r} of {channel.name!r}: expected {units}")
 
 
 def _check_time(time: Array, file: Path) -> Array:
@@ -328,7 +330,7 @@ def _jumps(time: Array, file: Path) -> list[int]:
     at = [int(i) + 1 for i in np.flatnonzero(step > limit)]
     if at:
         warnings.warn(
-            f"{file}: the time jumps {_count(len(at), 'time')} (first by {step[at[0] - 1]:.3g} s at"
+            f"{file}: the time jumps at {_count(len(at), 'row')} (first by {step[at[0] - 1]:.3g} s at"
             f" {time[at[0] - 1]:.3g} s, where a usual step is {np.median(step):.2g} s); the recording was split there",
             DataWarning,
             stacklevel=3,

@@ -37,8 +37,8 @@ from simloop.worlds import World, get_world
 class LoopTarget(Strict):
     """Recordings to fit on, and others to test on that the fit never sees."""
 
-    fit: str
-    test: str
+    fit: str = Field(min_length=1)
+    test: str = Field(min_length=1)
     columns: str | None = None
     #: without the recordings on this machine: run against a stand-in, and say so everywhere
     stand_in: bool = False
@@ -183,7 +183,12 @@ def adapt_stage(
             progress=progress,
         ).to_dict()
 
-    return Adaptation.from_dict(run.stage(f"adapt-{step.method}", compute))
+    record = run.stage(f"adapt-{step.method}", compute)
+    try:
+        return Adaptation.from_dict(record)
+    except (KeyError, TypeError):
+        file = run.folder / "stages" / f"adapt-{step.method}.json"
+        raise InputError(f"{file}: damaged; delete this file and give the same command again") from None
 
 
 def starting_point(world: World, method: LeastSquares | SimOpt) -> Normal:
@@ -227,7 +232,7 @@ def _replays(
         "time": (shown.segments.recorded * world.control_dt).tolist(),
         "channels": [c.name for c in world.measured],
         "units": [c.unit for c in world.measured],
-        "files": [shown.files[f] for f in shown.file],
+        "files": [short_name(shown.files[f]) for f in shown.file],
         "starts": (shown.segments.start * world.control_dt).tolist(),
         "measured": _measured_only(world, shown.measured),
         "arms": {},
@@ -321,8 +326,10 @@ def headline(result: dict[str, Any], method: str | None = None) -> str:
 
 def quantity(value: float, unit: str) -> str:
     """A value with its unit as people say it: radians in degrees."""
+    if not np.isfinite(value):
+        return "an unknown amount (every simulation diverged)"
     if unit == "rad":
-        return f"{np.degrees(value):.2g}°"
+        return f"{np.degrees(value):.3g}°" if abs(value) >= np.radians(10) else f"{np.degrees(value):.2g}°"
     return f"{value:.3g} {unit}".rstrip()
 
 

@@ -162,7 +162,8 @@ class ParameterSpace:
             i, j = np.argwhere(bad)[0]
             p = self.parameters[j]
             raise InputError(
-                f"parameter {p.name!r} is {x[i, j]:g} {p.unit} in row {i}: outside its bounds [{p.low:g}, {p.high:g}]"
+                f"parameter {p.name!r} is {f'{x[i, j]:g} {p.unit}'.strip()} in row {i}: outside its bounds"
+                f" [{p.low:g}, {p.high:g}]"
             )
         for j, p in enumerate(self.parameters):
             if p.discrete and (x[:, j] != np.round(x[:, j])).any():

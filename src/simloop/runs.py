@@ -83,14 +83,15 @@ class Checkpoint:
     path: Path
 
     def save(self, state: dict[str, Any]) -> None:
-        write_json(self.path, state)
+        write_json(self.path, {"state": state, "hash": content_hash(state)})
 
     def load(self) -> dict[str, Any] | None:
         if not self.path.exists():
             return None
-        state = read_json(self.path)
-        if not isinstance(state, dict):
+        record = read_json(self.path)
+        if not isinstance(record, dict) or record.get("hash") != content_hash(record.get("state")):
             raise InputError(f"{self.path}: damaged; delete this file and give the same command again")
+        state: dict[str, Any] = record["state"]
         return state
 
 
@@ -99,7 +100,7 @@ class Run:
 
     def __init__(self, folder: Path, configuration: dict[str, Any], lock: IO[str]) -> None:
         self.folder = folder
-        self.configuration = configuration
+        self.configuration = json.loads(json.dumps(configuration))  # as it will be read back: tuples are lists
         self._lock = lock
 
     @classmethod
@@ -148,7 +149,9 @@ class Run:
         if manifest.exists():
             if resume == "never":
                 raise InputError(f"{self.folder}: holds a run already, and --resume is 'never'; give a new folder")
-            before = self._configuration_before(manifest, resume)
+            before = None
+            with contextlib.suppress(InputError) if resume == "always" else contextlib.nullcontext():
+                before = _read_manifest(manifest)["configuration"]
             if before == self.configuration:
                 return
             if resume == "if-match" and self._holds_results():
@@ -170,17 +173,6 @@ class Run:
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None) -> None:
         self._lock.close()
-
-    @staticmethod
-    def _configuration_before(manifest: Path, resume: Resume) -> Any:
-        try:
-            return read_json(manifest)["configuration"]
-        except (InputError, KeyError, TypeError):
-            if resume == "always":
-                return None
-            raise InputError(
-                f"{manifest}: damaged; give a new folder, or --resume always to start over in this one"
-            ) from None
 
     def _holds_results(self) -> bool:
         """Whether there is anything to lose: a finished stage or a checkpoint."""
@@ -207,7 +199,16 @@ def read_run(folder: Path) -> dict[str, Any]:
     if not (folder / _MANIFEST).exists():
         raise InputError(f"{folder}: not a run of simloop (it has no {_MANIFEST})")
     stages = {p.stem: read_json(p) for p in sorted((folder / "stages").glob("*.json"))}
-    return {**read_json(folder / _MANIFEST), "stages": stages}
+    return {**_read_manifest(folder / _MANIFEST), "stages": stages}
+
+
+def _read_manifest(path: Path) -> dict[str, Any]:
+    try:
+        record: dict[str, Any] = read_json(path)
+        _ = record["configuration"]
+    except (InputError, KeyError, TypeError):
+        raise InputError(f"{path}: damaged; give a new folder, or --resume always to start over in this one") from None
+    return record
 
 
 def _first_difference(then: Any, now: Any, at: str = "") -> str:
@@ -216,4 +217,8 @@ def _first_difference(then: Any, now: Any, at: str = "") -> str:
         for key in sorted(set(then) | set(now)):
             if then.get(key) != now.get(key):
                 return _first_difference(then.get(key), now.get(key), f"{at}.{key}".lstrip("."))
+    if isinstance(then, list) and isinstance(now, list) and len(then) == len(now):
+        for i, (a, b) in enumerate(zip(then, now, strict=True)):
+            if a != b:
+                return _first_difference(a, b, f"{at}.{i}")
     return f"{at or 'it'} was {str(then)[:60]!r}, now {str(now)[:60]!r}"

@@ -207,8 +207,9 @@ def fit_into(
     budget: int | None = None,
     resume: Resume = "if-match",
     progress: Progress = silent,
+    asked: dict[str, str | None] | None = None,
 ) -> FitResult:
-    """Fit by one method into a run's folder, or continue there."""
+    """Fit by one method into a run's folder, or continue there; `asked` are the world and columns as given."""
     configuration = {
         "adapt": {"method": method, "options": options, "budget": budget, "seed": seed, "target": target.name},
         "world": {"name": world.name, "parameters": world.parameters.to_dict()},
@@ -217,6 +218,7 @@ def fit_into(
     with Run.open(folder, configuration, resume=resume) as run:
         step = AdaptStep(method=method, options=options)
         adaptation = adapt_stage(run, world, target, step, seed=seed, budget=budget, progress=progress)
+        run.stage("asked", lambda: asked or {"world": world.name})
         run.stage("target", lambda: {"fit": describe_target(target)})
         write_json(folder / "distribution.json", adaptation.distribution.to_dict())
         run.stage("versions", lambda: versions(world))

@@ -9,8 +9,8 @@ native call each. Per window w with residual r_w (compared instants x channels):
   windows do not decide; s is the robust spread of the windows' residuals, estimated anew in each iteration.
 - L_w L_w' = 1 + J0 S0 J0' whitens a window by what an error of its start (S0, as the recordings show it) does to it:
   instants that amplify the start's error weigh little, so short and long horizons can be mixed.
-- The covariance is the sandwich A^-1 (sum_w g_w g_w' + P^-1) A^-1 with one gradient g_w for each window, so it holds
-  although residuals inside a window are correlated and the model is not perfect (White, 1982).
+- The covariance is the sandwich A^-1 (sum_c g_c g_c' + P^-1) A^-1 with one gradient g_c for each stretch of a
+  recording, so it holds although residuals inside a stretch are correlated and the model is not perfect (White, 1982).
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class LeastSquares:
     """Batched Levenberg-Marquardt with priors, a robust loss, several horizons and several starts.
 
     Attributes:
-        horizons: s, lengths of the windows that are fitted together.
+        horizons: s, lengths of the windows that are fitted together; shortened to what the recordings hold.
         stride: from one window to the next, in windows; below 1 they overlap.
         iterations: most steps from one start.
         starts: how many points of the prior to begin from (the first is its mean); all but the best are given up
@@ -52,8 +52,8 @@ class LeastSquares:
     name: ClassVar[str] = "least-squares"
     starts_from: ClassVar[str] = "prior"
 
-    horizons: tuple[float, ...] = (0.5,)
-    stride: float = 1.0
+    horizons: tuple[float, ...] = (0.5, 1.0)
+    stride: float = 0.5
     iterations: int = 12
     starts: int = 3
     tail: float = 1.0
@@ -86,7 +86,8 @@ class LeastSquares:
             if checkpoint:
                 checkpoint.save(state)
 
-        groups = [comparison.cut(h, stride=self.stride * h) for h in self.horizons]
+        horizons = sorted({min(h, comparison.replay.longest_window) for h in self.horizons})
+        groups = [comparison.cut(h, stride=self.stride * h) for h in horizons]
         coarse = _Problem(
             comparison, [w.take(np.arange(0, len(w), max(1, len(w) // 24))) for w in groups], prior, self.tail
         )
@@ -176,6 +177,9 @@ class _Problem:
         self.silent = np.array([p.stochastic for p in prior.space])
         self.low, self.high = prior.space.to_scale(prior.space.low), prior.space.to_scale(prior.space.high)
         self.start_spread = comparison.replay.start_spread
+        # (W,) windows that share a stretch of a recording, as long as the longest window, are not independent
+        longest = max(w.segments.steps for w in groups)
+        self.stretches = np.concatenate([w.segments.recording * 10**9 + w.segments.start // longest for w in groups])
 
     def step(self, z: Array, damping: float) -> tuple[Array, float, dict[str, Any]]:
         """One step from z: (z after, damping after, record); z stays where no damping lowers the cost."""
@@ -207,7 +211,10 @@ class _Problem:
         scale = robust_spread(np.concatenate([np.linalg.norm(r, axis=1) for r, _, _ in linear]))
         A, _, gradients = self._normal_equations(linear, scale, z)
         inverse = np.linalg.inv(A)
-        covariance = inverse @ (gradients.T @ gradients + self.precision) @ inverse
+        _, cluster = np.unique(self.stretches, return_inverse=True)
+        summed = np.zeros((cluster.max() + 1, len(z)))
+        np.add.at(summed, cluster, gradients)
+        covariance = inverse @ (summed.T @ summed + self.precision) @ inverse
         covariance = (covariance + covariance.T) / 2
         return covariance, conditioning(self.space.names, covariance, np.linalg.inv(self.precision), A)
 
@@ -237,7 +244,7 @@ class _Problem:
         A, g, each = self.precision.copy(), self.precision @ (z - self.z0), []
         for r, jacobian, _ in linear:
             good = np.isfinite(r).all(axis=1) & np.isfinite(jacobian).all(axis=(1, 2))
-            r, jacobian = r[good], jacobian[good]
+            r, jacobian = np.where(good[:, None], r, 0.0), np.where(good[:, None, None], jacobian, 0.0)
             weight = 1 / (scale**2 * (1 + ((r**2).sum(axis=1) / (self.tail * scale) ** 2)))
             weighted = jacobian * weight[:, None, None]
             A += np.tensordot(weighted, jacobian, axes=((0, 1), (0, 1)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -61,4 +62,6 @@ class Gap:
     @property
     def told_apart(self) -> bool:
         """Whether this gap differs from the default's beyond chance (95 %)."""
-        return self.ratio_interval is not None and not self.ratio_interval[0] <= 1 <= self.ratio_interval[1]
+        if self.ratio_interval is None or not all(map(math.isfinite, self.ratio_interval)):
+            return False
+        return not self.ratio_interval[0] <= 1 <= self.ratio_interval[1]

@@ -148,11 +148,11 @@ def _statistics(error: Array, weights: Array) -> tuple[Array, Array]:
 def _parts(channels: tuple[Channel, ...], error: Array, world: World, windows: Windows) -> tuple[Part, ...]:
     rmse, median = _statistics(error, np.ones((1, len(windows))))
     covered: list[float | None] = [None] * len(channels)
-    if error.shape[1] >= 20:
+    some = error[np.isfinite(error).all(axis=2).sum(axis=1) > 0]
+    if error.shape[1] >= 20 and len(some):
         # reality is inside the central band of the draws if the errors' quantiles have 0 between them
-        some = error[np.isfinite(error).all(axis=2).sum(axis=1) > 0]
         low, high = np.nanquantile(some, [(1 - BAND) / 2, (1 + BAND) / 2], axis=1)
-        covered = [float(x) for x in ((low <= 0) & (high >= 0)).mean(axis=0)] if len(some) else covered
+        covered = [float(x) for x in ((low <= 0) & (high >= 0)).mean(axis=0)]
     return tuple(
         Part(c.name, "rad" if c.kind == "quaternion" else c.unit, float(r), float(m), k)
         for c, r, m, k in zip(channels, rmse[0], median[0], covered, strict=True)

@@ -87,7 +87,7 @@ class Outcome:
 
         order = [*methods, *(m for s in stages if (m := s.removeprefix("adapt-")) != s and m not in methods)]
         fits = {m: stage(f"adapt-{m}", Adaptation.from_dict, None) for m in order}
-        world = _parsed(manifest, lambda: _world(configuration))
+        world = _parsed(manifest, lambda: _world(configuration, stages.get("asked", {})))
         return cls(
             folder=folder,
             result=result,
@@ -130,11 +130,11 @@ def _expected(configuration: dict[str, Any], methods: list[str]) -> list[str]:
     return ["target", "gap-before", *fits, "gap-after", "gap-after-draws", "replays", "versions"]
 
 
-def _world(configuration: dict[str, Any]) -> World | None:
+def _world(configuration: dict[str, Any], asked: dict[str, Any]) -> World | None:
     """Build the run's world again; None where that gives another one than the run had, or none."""
     recorded = configuration["world"]
     try:
-        world = get_world(str(configuration.get("loop", {}).get("world", recorded["name"])))
+        world = get_world(str(configuration.get("loop", asked).get("world", recorded["name"])))
     except InputError:
         return None
     here = [(p.name, p.default, p.scale) for p in world.parameters]

@@ -54,8 +54,11 @@ def command(outcome: Outcome) -> str:
     if "adapt" not in outcome.configuration:
         return f"simloop loop loop.yaml -o {shlex.quote(folder)}"
     asked = _without_folders(outcome.configuration["adapt"])
-    words = ["simloop", "adapt", str(outcome.configuration["world"]["name"]), "--target", str(asked.get("target", "")),
-             "--method", str(asked["method"])]  # fmt: skip
+    given = _without_folders(outcome.result["stages"].get("asked", {}))
+    world = str(given.get("world", outcome.configuration["world"]["name"]))
+    words = ["simloop", "adapt", world, "--target", str(asked.get("target", "")), "--method", str(asked["method"])]
+    if given.get("columns"):
+        words += ["--columns", str(given["columns"])]
     for key, value in (asked.get("options") or {}).items():
         words += ["--option", f"{key}={value}"]
     if asked.get("budget") is not None:

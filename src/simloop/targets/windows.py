@@ -80,6 +80,11 @@ class Replay:
         # (S,) standard deviation of a window's start, in the layout of the world's state
         self.start_spread: Array = np.sqrt(np.concatenate([g[4] ** 2 for g in grids]).mean(axis=0))
 
+    @property
+    def longest_window(self) -> float:
+        """The longest window that the longest recording holds, s."""
+        return max(1, int(self.length.max()) - FIRST - 1) * self.world.control_dt
+
     def windows(self, horizon: float, *, stride: float | None = None, every: float | None = None) -> Windows:
         """Cut windows of `horizon` s, one each `stride` s (default: not overlapping), compared each `every` s.
 
