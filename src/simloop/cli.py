@@ -260,7 +260,7 @@ def _world_and_target(name: str, target: str | None, columns: str | None, seed: 
 def main() -> None:
     """Entry point: errors of the person's making are one sentence on standard error and exit code 2."""
     try:
-        code = app(standalone_mode=False)
+        code = app(standalone_mode=False, prog_name="simloop")
     except (InputError, ImportError) as error:
         print(f"simloop: {error}", file=sys.stderr)
         sys.exit(2)

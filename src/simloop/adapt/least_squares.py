@@ -243,7 +243,7 @@ class _Problem:
         """Curvature (d, d), gradient (d,) and the gradients of the windows (W, d); diverged windows count nothing."""
         A, g, each = self.precision.copy(), self.precision @ (z - self.z0), []
         for r, jacobian, _ in linear:
-            good = np.isfinite(r).all(axis=1) & np.isfinite(jacobian).all(axis=(1, 2))
+            good = np.all(np.isfinite(r), axis=1) & np.all(np.isfinite(jacobian), axis=(1, 2))
             r, jacobian = np.where(good[:, None], r, 0.0), np.where(good[:, None, None], jacobian, 0.0)
             weight = 1 / (scale**2 * (1 + ((r**2).sum(axis=1) / (self.tail * scale) ** 2)))
             weighted = jacobian * weight[:, None, None]

@@ -9,9 +9,9 @@ Each entry keeps the layout of its public source, so a folder made by `data get`
 from __future__ import annotations
 
 import hashlib
+import http.client
 import os
 import sys
-import urllib.error
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -128,7 +128,7 @@ def _fetch(address: str) -> bytes:
     try:
         with urllib.request.urlopen(address, timeout=20) as answer:
             return bytes(answer.read())
-    except (urllib.error.URLError, TimeoutError, OSError) as error:
+    except (http.client.HTTPException, OSError) as error:  # URLError and timeouts are OSErrors
         reason = getattr(error, "reason", error)
         raise InputError(
             f"{address}: cannot be downloaded ({reason}); download it elsewhere and set SIMLOOP_DATA to its folder"

@@ -32,13 +32,13 @@ def recorded_target(name: str, world: World, columns: ColumnMap | None = None) -
         recordings = read_logs(files, columns, world.measured, world.actions)
         return Target(name, recordings, "real recordings", f"recordings in {name}, as their owner says")
     entry, split = found
+    if entry.world != world.name.split("/")[0]:
+        raise InputError(f"{name!r} are recordings of {entry.world!r}, not of {world.name!r}")
     if not entry.present(split):
         raise InputError(
             f"the recordings {name!r} are not on this machine (looked in {entry.folder}): run 'simloop data get"
             f" {entry.name}', or set SIMLOOP_DATA"
         )
-    if entry.world != world.name.split("/")[0]:
-        raise InputError(f"{name!r} are recordings of {entry.world!r}, not of {world.name!r}")
     recordings = read_logs(entry.paths(split), columns or _columns_by_name(world), world.measured, world.actions)
     return Target(name, recordings, "real recordings", entry.splits[split].machine, entry.source, entry.licence)
 
