@@ -40,7 +40,9 @@ def run() -> None:
             seconds = time.perf_counter() - started
             total += seconds
             said = [line for line in done.stdout.splitlines() if line.strip()]
-            rows.append([8, f"simloop {' '.join(command)}", f"{seconds:.0f}", said[-2] if command[0] == "loop" else said[-1]])
+            rows.append(
+                [8, f"simloop {' '.join(command)}", f"{seconds:.0f}", said[-2] if command[0] == "loop" else said[-1]]
+            )
         assert (here / "run" / "report.html").stat().st_size > 10_000
     rows.append([8, "all", f"{total:.0f}", "target: <= 300 s, reading and writing included"])
     show(["#", "command", "s", "last line"], rows)

@@ -34,7 +34,16 @@ def run() -> None:
         after = bare_rate(world, windows, 4000)
         rate = fit.simulated_seconds / fit.wall_seconds
         bare = (before + after) / 2
-        rows.append([number, f"{method.name}, {fit.rollouts} windows", f"{rate:.0f}", f"{bare:.0f}", f"{rate / bare:.2f}", ">= 0.8"])
+        rows.append(
+            [
+                number,
+                f"{method.name}, {fit.rollouts} windows",
+                f"{rate:.0f}",
+                f"{bare:.0f}",
+                f"{rate / bare:.2f}",
+                ">= 0.8",
+            ]
+        )
     windows = Comparison(world, train).cut(0.2)
     ratios, rates = [], []
     for _ in range(5):

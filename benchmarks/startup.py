@@ -28,7 +28,10 @@ def run(repeats: int = 9) -> None:
     empty = statistics.median(seconds["python -c pass"])
     show(
         ["#", "command", "median s", "more than an empty Python", "target"],
-        [[7, n, f"{statistics.median(s):.3f}", f"{statistics.median(s) - empty:.3f}", "<= 0.4"] for n, s in seconds.items()],
+        [
+            [7, n, f"{statistics.median(s):.3f}", f"{statistics.median(s) - empty:.3f}", "<= 0.4"]
+            for n, s in seconds.items()
+        ],
     )
 
 

@@ -121,5 +121,5 @@ def test_a_covariance_that_is_none_is_refused() -> None:
     """A covariance that is not positive definite is refused, with the parameter that it fails along."""
     bad = COVARIANCE.copy()
     bad[0, 1] = bad[1, 0] = 5
-    with pytest.raises(InputError, match="not positive definite.*smallest eigenvalue.*parameter '[ab]'"):
+    with pytest.raises(InputError, match=r"not positive definite.*smallest eigenvalue.*parameter '[ab]'"):
         Normal(TIGHT, [0.5, 0, 1], bad)

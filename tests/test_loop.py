@@ -108,9 +108,7 @@ def test_the_report_is_there_and_names_its_path(finished: tuple[Path, dict[str, 
 def test_headline_is_a_plain_sentence(finished: tuple[Path, dict[str, Any]]) -> None:
     """The headline says how wrong, after how long, adapted and default."""
     folder, _ = finished
-    assert headline(read_run(folder / "run")).startswith(
-        "On a stand-in's recordings (not real ones) it had never seen,"
-    )
+    assert headline(read_run(folder / "run")).startswith("On simulated recordings (not real ones) it had never seen,")
 
 
 def test_adapt_prints_one_json_object(tmp_path: Path) -> None:

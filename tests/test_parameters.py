@@ -48,7 +48,7 @@ def test_rows_are_checked(rows: list[list[float]], sentence: str) -> None:
 
 def test_unknown_name_is_answered_by_a_close_match() -> None:
     """A misspelt parameter is answered by the one that was meant."""
-    with pytest.raises(InputError, match="unknown parameter 'mas'.*'mass'"):
+    with pytest.raises(InputError, match=r"unknown parameter 'mas'.*'mass'"):
         SPACE.index("mas")
 
 

@@ -158,7 +158,8 @@ def test_urdf_becomes_a_world(tmp_path) -> None:  # type: ignore[no-untyped-def]
     (tmp_path / "arm.urdf").write_text(
         '<robot name="arm"><link name="base"/><link name="fore"><inertial><origin xyz="0 0 -0.2"/><mass value="1"/>'
         '<inertia ixx="0.01" iyy="0.01" izz="0.01" ixy="0" ixz="0" iyz="0"/></inertial></link>'
-        '<joint name="elbow" type="continuous"><parent link="base"/><child link="fore"/><axis xyz="0 1 0"/></joint></robot>'
+        '<joint name="elbow" type="continuous"><parent link="base"/><child link="fore"/><axis xyz="0 1 0"/></joint>'
+        "</robot>"
     )
     (tmp_path / "arm.yaml").write_text(
         "world: arm\nmodel: arm.urdf\nactions: [elbow]\nparameters:\n  body.fore.mass: {factor: [0.5, 2]}\n"

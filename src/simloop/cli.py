@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -274,6 +275,10 @@ def main() -> None:
         code = _INTERRUPTED
     except BrokenPipeError:
         sys.exit(141)
+    except OSError as error:
+        print(f"simloop: {error.filename or 'standard output'}: {error.strerror}", file=sys.stderr)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left to print has nowhere to go
+        sys.exit(2)
     if code == _INTERRUPTED:
         print("simloop: stopped; the same command goes on where it stopped", file=sys.stderr)
     sys.exit(code)

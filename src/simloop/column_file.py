@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import Field, field_validator
 
-from simloop.columns import Column, ColumnMap
+from simloop.columns import Column, ColumnMap, Provenance
 from simloop.config import Strict, read_yaml
 
 
@@ -23,6 +23,7 @@ class ColumnFile(Strict):
     time: ColumnEntry = Field(default_factory=lambda: ColumnEntry(column="time"))
     channels: dict[str, ColumnEntry]
     actions: dict[str, ColumnEntry] = Field(default_factory=dict)
+    provenance: Provenance = "real recordings"
 
     @field_validator("time", mode="before")
     @classmethod
@@ -44,5 +45,6 @@ class ColumnFile(Strict):
             channels={k: Column(v.column, v.unit) for k, v in file.channels.items()},
             actions={k: Column(v.column, v.unit) for k, v in file.actions.items()},
             time=Column(file.time.column, file.time.unit),
+            provenance=file.provenance,
             source=str(path),
         )

@@ -10,6 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
+
+#: said beside every figure: real recordings, another engine, or the same engine with hidden parameters
+Provenance = Literal["real recordings", "another engine", "same engine, hidden parameters"]
 
 
 @dataclass(frozen=True)
@@ -26,11 +30,12 @@ class Column:
 
 @dataclass(frozen=True)
 class ColumnMap:
-    """Columns by channel and action; a bare name stands for a column in the channel's own unit."""
+    """Columns by channel and action, and what kind of reality the logs are of, as their owner says."""
 
     channels: Mapping[str, Column]
     actions: Mapping[str, Column] = field(default_factory=dict)
     time: Column = Column("time")
+    provenance: Provenance = "real recordings"
     #: what errors call this map
     source: str = "column map"
 

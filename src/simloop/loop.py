@@ -295,8 +295,13 @@ def provenance_sentence(target: Target) -> str:
     """What the target is, in one line."""
     files = len(target.files)
     if target.provenance == "real recordings":
-        return f"real recordings, {files} files: {target.description}"
-    return f"NOT REAL: {target.description} ({target.provenance}; {files} recordings)"
+        return f"real recordings, {count(files, 'file')}: {target.description}"
+    return f"NOT REAL: {target.description} ({target.provenance}; {count(files, 'recording')})"
+
+
+def count(n: int, what: str) -> str:
+    """ "1 file", "2 files"."""
+    return f"{n} {what}" if n == 1 else f"{n} {what}s"
 
 
 def versions(world: World) -> dict[str, str]:
@@ -315,7 +320,7 @@ def headline(result: dict[str, Any], method: str | None = None) -> str:
     gaps = {g["name"]: Gap.from_dict(g) for g in after["gaps"]}
     name = method or result["configuration"]["loop"]["adapt"][0]["method"]
     target = result["stages"]["target"]["test"]
-    unseen = "recordings" if target["provenance"] == "real recordings" else "a stand-in's recordings (not real ones)"
+    unseen = "recordings" if target["provenance"] == "real recordings" else "simulated recordings (not real ones)"
     fitted, default = gaps[name], gaps["default"]
     verdict = "" if fitted.told_apart else " The two cannot be told apart on these recordings."
     return (

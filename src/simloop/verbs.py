@@ -108,7 +108,7 @@ def show_gaps(gaps: Sequence[Gap], horizon: float) -> None:
 def _ratio(value: float | None, interval: tuple[float, float] | None) -> str:
     if value is None or interval is None:
         return "1"
-    return f"{value:.2f} [{interval[0]:.3g}, {interval[1]:.3g}]"
+    return f"{value:.3g} [{interval[0]:.3g}, {interval[1]:.3g}]"
 
 
 def measure_gap(

@@ -21,7 +21,7 @@ def first_sentence(outcome: Outcome) -> str:
     target = outcome.target("fit")
     if not outcome.fits or target is None:
         return f"The run of {world} has not come far enough to say how wrong the simulation is."
-    what = "real recordings" if target.real else "a stand-in's recordings (not real ones)"
+    what = "real recordings" if target.real else "simulated recordings (not real ones)"
     parameters = count(len(next(iter(outcome.fits.values())).distribution.space), "parameter")
     return (
         f"{parameters} of {world} fitted to {number(target.seconds)} s of {what}; how wrong the result is on other"

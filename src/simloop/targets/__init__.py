@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from simloop.columns import ColumnMap
+from simloop.columns import ColumnMap, Provenance
 from simloop.errors import InputError
-from simloop.targets.target import Provenance, Target
+from simloop.targets.target import Target
 from simloop.worlds import canonical_name
 from simloop.worlds.world import World
 

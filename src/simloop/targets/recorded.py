@@ -30,7 +30,7 @@ def recorded_target(name: str, world: World, columns: ColumnMap | None = None) -
             return own
         columns = columns or _columns_by_name(world)
         recordings = read_logs(files, columns, world.measured, world.actions)
-        return Target(name, recordings, "real recordings", f"recordings in {name}, as their owner says")
+        return Target(name, recordings, columns.provenance, f"recordings in {name}, as their owner says")
     entry, split = found
     if entry.world != world.name.split("/")[0]:
         raise InputError(f"{name!r} are recordings of {entry.world!r}, not of {world.name!r}")

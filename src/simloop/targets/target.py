@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
+from simloop.columns import Provenance
 from simloop.trajectories import TrajectorySet
-
-#: said beside every figure: real recordings, another engine, or the same engine with hidden parameters
-Provenance = Literal["real recordings", "another engine", "same engine, hidden parameters"]
 
 
 @dataclass(frozen=True)

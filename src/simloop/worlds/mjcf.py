@@ -53,6 +53,7 @@ class Quantity:
 #: "kind of object.quantity" -> where it is
 QUANTITIES: dict[str, Quantity] = {
     "body.mass": Quantity("body_mass", None, "kg", True),
+    "body.density": Quantity("body_mass", None, "", True, relative=True),  # mass and inertia together
     "body.inertia": Quantity("body_inertia", None, "", True, relative=True),
     "body.com.x": Quantity("body_ipos", 0, "m", False),
     "body.com.y": Quantity("body_ipos", 1, "m", False),
@@ -299,10 +300,19 @@ def _parameters(
             if quantity.field:
                 mode = "times" if quantity.relative else "set"
                 bindings.append(Binding(name, quantity.field, target, quantity.index, mode=mode))  # type: ignore[arg-type]
+                if key == "body.density":
+                    bindings.append(Binding(name, "body_inertia", target, mode="times"))
                 if key == "actuator.kp" and model.actuator_biastype[model.actuator(target).id]:
                     bindings.append(Binding(name, "actuator_biasprm", target, 1, factor=-1.0))
             else:
                 effects.append(Effect(name, target, what))  # type: ignore[arg-type]
+    places: dict[tuple[object, ...], str] = {}
+    for b in bindings:
+        other = places.setdefault((b.field, b.target, b.index), b.parameter)
+        if other != b.parameter:
+            raise InputError(
+                f"parameters: {other} and {b.parameter} write the same values of the model; keep one of them"
+            )
     return parameters, bindings, effects, (low_wide, high_wide)
 
 
