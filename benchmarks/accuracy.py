@@ -14,10 +14,10 @@ import numpy as np
 from benchmarks.table import show
 from simloop import Comparison, LeastSquares, Replay, SimOpt, get_target, get_world
 from simloop.adapt.adaptation import Adaptation
+from simloop.columns import Column, ColumnMap
 from simloop.distributions import Distribution, Point
 from simloop.gap import Gap, windowed_gaps
 from simloop.gap.windowed import RESAMPLES, _errors, _interval
-from simloop.columns import Column, ColumnMap
 from simloop.loop import starting_point
 from simloop.randomness import stream
 from simloop.targets.windows import Windows
