@@ -111,6 +111,10 @@ def test_a_budget_is_kept(comparison: Comparison, pendulum: World) -> None:
     assert isinstance(prior, Normal)
     fit = SimOpt(iterations=9, samples=10, windows=5, horizon=0.2).fit(comparison, search, budget=120)
     assert fit.rollouts == 100
+    quick = LeastSquares(horizons=(0.2,), stride=2, starts=1, iterations=9, tolerance=1e-9)
+    assert quick.fit(comparison, prior, budget=2500).rollouts <= 2500
+    with pytest.raises(InputError, match="least-squares: its starts, one step and the uncertainty simulate"):
+        quick.fit(comparison, prior, budget=10)
     with pytest.raises(InputError, match="one iteration simulates 10 x 5 = 50 windows, more than the budget of 49"):
         SimOpt(samples=10, windows=5, horizon=0.2).fit(comparison, search, budget=49)
 

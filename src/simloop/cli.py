@@ -51,7 +51,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instea
 Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
 Folder = Annotated[Path, typer.Option("-o", "--output", help="The run's folder.")]
 Resume = Annotated[ResumeChoice, typer.Option(help="What to do with a folder that holds a run: continue the same one"
-                                                   " (if-match), refuse (never), or start over (always).")]  # fmt: skip
+                                                   " and refuse another (if-match), refuse any (never), or start over where it is another (always).")]  # fmt: skip
 
 
 @app.callback(invoke_without_command=True)

@@ -33,6 +33,8 @@ from simloop.targets.windows import Windows
 #: finite-difference step, as a fraction of the prior's spread
 _STEP = 0.005
 _DAMPINGS = np.array([0.03, 1.0, 30.0, 1000.0])
+#: steps from each start before all but the best are given up
+_TRIAL_STEPS = 4
 
 
 @dataclass(frozen=True)
@@ -88,14 +90,22 @@ class LeastSquares:
 
         horizons = sorted({min(h, comparison.replay.longest_window) for h in self.horizons})
         groups = [comparison.cut(h, stride=self.stride * h) for h in horizons]
+        problem = _Problem(comparison, groups, prior, self.tail)
         coarse = _Problem(
             comparison, [w.take(np.arange(0, len(w), max(1, len(w) // 24))) for w in groups], prior, self.tail
         )
         starts = _starts(prior, self.starts, seed)
+        least = coarse.step_rollouts * _TRIAL_STEPS * (len(starts) if len(starts) > 1 else 0)
+        least += 2 * problem.step_rollouts
+        if budget is not None and budget < least:
+            raise InputError(
+                f"least-squares: its starts, one step and the uncertainty simulate {least} windows, more than the"
+                f" budget of {budget}; give a larger budget, fewer starts, or a larger stride"
+            )
         while len(state["candidates"]) < len(starts) > 1:
             z = starts[len(state["candidates"])]
             damping = 1e-2
-            for _ in range(4):
+            for _ in range(_TRIAL_STEPS):
                 z, damping, record = coarse.step(z, damping)
             state["candidates"].append({"z": z.tolist(), "cost": record["cost"]})
             save()
@@ -110,13 +120,12 @@ class LeastSquares:
             )
             state["z"] = best["z"]
 
-        problem = _Problem(comparison, groups, prior, self.tail)
         while not state["done"]:
             z, damping, record = problem.step(np.array(state["z"]), state["damping"])
             spent = comparison.rollouts - before[0]
             state["history"].append({"iteration": len(state["history"]) + 1, **record, "rollouts": spent})
             state.update(z=z.tolist(), damping=damping)
-            over = budget is not None and spent * (1 + 1 / len(state["history"])) > budget
+            over = budget is not None and spent + 2 * problem.step_rollouts > budget
             state["done"] = record["gain"] < self.tolerance or len(state["history"]) >= self.iterations or over
             save()
             progress(
@@ -180,6 +189,16 @@ class _Problem:
         # (W,) windows that share a stretch of a recording, as long as the longest window, are not independent
         longest = max(w.segments.steps for w in groups)
         self.stretches = np.concatenate([w.segments.recording * 10**9 + w.segments.start // longest for w in groups])
+
+    @property
+    def row_count(self) -> int:
+        """Simulations of each window in one step: the point, its Jacobian, the start's, and the trial points."""
+        return 1 + len(self.space) + len(self.start_spread) + len(_DAMPINGS)
+
+    @property
+    def step_rollouts(self) -> int:
+        """Windows simulated in one step."""
+        return sum(map(len, self.groups)) * self.row_count
 
     def step(self, z: Array, damping: float) -> tuple[Array, float, dict[str, Any]]:
         """One step from z: (z after, damping after, record); z stays where no damping lowers the cost."""

@@ -124,7 +124,7 @@ class Replay:
         )
         files = tuple(dict.fromkeys(file_of(s) for s in self.sources))
         return Windows(
-            horizon=horizon,
+            horizon=steps * dt,
             segments=segments,
             measured=self.measured[recording[:, None], start[:, None] + segments.recorded],
             before=self.filtered[recording, start],
