@@ -50,8 +50,11 @@ Columns = Annotated[str | None, typer.Option(help="A YAML file that says which c
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")]
 Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
 Folder = Annotated[Path, typer.Option("-o", "--output", help="The run's folder.")]
-Resume = Annotated[ResumeChoice, typer.Option(help="What to do with a folder that holds a run: continue the same one"
-                                                   " and refuse another (if-match), refuse any (never), or start over where it is another (always).")]  # fmt: skip
+Resume = Annotated[
+    ResumeChoice,
+    typer.Option(help="A folder that holds a run: if-match continues the same one and refuses another, never refuses"
+                 " any, always starts over where it is another."),
+]  # fmt: skip
 
 
 @app.callback(invoke_without_command=True)
