@@ -244,7 +244,9 @@ def _replays(
             draws = max(20, file.draws)
             rows = distribution.sample(len(shown) * draws, stream(file.seed, "replays", name))
             many = world.simulate(rows, shown.segments.take(np.repeat(np.arange(len(shown)), draws)), seed=file.seed)
-            bands = np.nanquantile(many.regular.reshape(len(shown), draws, *mean.shape[1:]), [0.05, 0.95], axis=1)
+            bands = np.nanquantile(
+                many.regular.reshape(len(shown), draws, *mean.shape[1:]), [0.05, 0.95], axis=1, method="weibull"
+            )
             record |= {"low": _measured_only(world, bands[0]), "high": _measured_only(world, bands[1])}
         out["arms"][name] = record
     return out

@@ -30,8 +30,9 @@ from simloop.randomness import stream
 from simloop.runs import Checkpoint
 from simloop.targets.windows import Windows
 
-#: finite-difference step, as a fraction of the prior's spread
-_STEP = 0.005
+#: finite-difference step, as a fraction of the prior's spread: so small that its own error does not pass for
+#: information along directions that the data cannot see (all masses, frictions and gains together)
+_STEP = 5e-5
 _DAMPINGS = np.array([0.03, 1.0, 30.0, 1000.0])
 #: steps from each start before all but the best are given up
 _TRIAL_STEPS = 4
@@ -73,7 +74,7 @@ class LeastSquares:
     ) -> Adaptation:
         began = time.perf_counter()
         state: dict[str, Any] = (checkpoint and checkpoint.load()) or {
-            "candidates": [], "z": None, "damping": 1e-2, "done": False, "history": [],
+            "candidates": [], "start costs": [], "z": None, "damping": 1e-2, "done": False, "history": [],
             "rollouts": 0, "simulated_seconds": 0.0, "wall_seconds": 0.0,
         }  # fmt: skip
         comparison.rollouts += state["rollouts"]
@@ -95,8 +96,8 @@ class LeastSquares:
             comparison, [w.take(np.arange(0, len(w), max(1, len(w) // 24))) for w in groups], prior, self.tail
         )
         starts = _starts(prior, self.starts, seed)
-        least = coarse.step_rollouts * _TRIAL_STEPS * (len(starts) if len(starts) > 1 else 0)
-        least += 2 * problem.step_rollouts
+        several = len(starts) if len(starts) > 1 else 0
+        least = coarse.step_rollouts * (_TRIAL_STEPS * several + min(several, 1)) + 2 * problem.step_rollouts
         if budget is not None and budget < least:
             raise InputError(
                 f"least-squares: its starts, one step and the uncertainty simulate {least} windows, more than the"
@@ -107,18 +108,18 @@ class LeastSquares:
             damping = 1e-2
             for _ in range(_TRIAL_STEPS):
                 z, damping, record = coarse.step(z, damping)
-            state["candidates"].append({"z": z.tolist(), "cost": record["cost"]})
+            state["candidates"].append(z.tolist())
             save()
+            done = len(state["candidates"])
             progress(
-                f"least-squares: start {len(state['candidates'])} of {len(starts)}, cost {record['cost']:.4g}", 0.05
+                f"least-squares: start {done} of {len(starts)}, residual {record['scale']:.3g}",
+                0.1 * done / len(starts),
             )
         if state["z"] is None:
-            best = (
-                min(state["candidates"], key=lambda c: float(c["cost"]))
-                if state["candidates"]
-                else {"z": starts[0].tolist()}
-            )
-            state["z"] = best["z"]
+            points = np.array(state["candidates"] or starts[:1])
+            state["start costs"] = coarse.costs_of(points)
+            state["z"] = points[int(np.argmin(state["start costs"]))].tolist()
+            save()
 
         while not state["done"]:
             z, damping, record = problem.step(np.array(state["z"]), state["damping"])
@@ -129,21 +130,19 @@ class LeastSquares:
             state["done"] = record["gain"] < self.tolerance or len(state["history"]) >= self.iterations or over
             save()
             progress(
-                f"least-squares: step {len(state['history'])}, cost {record['cost']:.4g}",
+                f"least-squares: step {len(state['history'])}, residual {record['scale']:.3g}",
                 0.1 + 0.9 * len(state["history"]) / self.iterations,
             )
         mean = prior.space.from_scale(np.array(state["z"]))
         covariance, diagnostics = problem.uncertainty(np.array(state["z"]))
-        save()
-        costs = [c["cost"] for c in state["candidates"]]
         return Adaptation(
             method=self.name,
             distribution=Normal(prior.space, np.clip(mean, prior.space.low, prior.space.high), covariance),
             history=state["history"],
-            diagnostics={**diagnostics, "costs of the starts": costs, "windows": sum(map(len, groups))},
-            rollouts=state["rollouts"],
-            simulated_seconds=state["simulated_seconds"],
-            wall_seconds=state["wall_seconds"],
+            diagnostics={**diagnostics, "costs of the starts": state["start costs"], "windows": sum(map(len, groups))},
+            rollouts=comparison.rollouts - before[0],
+            simulated_seconds=comparison.simulated_seconds - before[1],
+            wall_seconds=wall_before + time.perf_counter() - began,
         )
 
 
@@ -200,6 +199,14 @@ class _Problem:
         """Windows simulated in one step."""
         return sum(map(len, self.groups)) * self.row_count
 
+    def costs_of(self, points: Array) -> list[float]:
+        """Costs of points (m, d), judged on one scale and one whitening; none where there is nothing to choose."""
+        if len(points) == 1:
+            return [0.0]
+        norms = self._norms(points, [self._linearise(points[0], w)[2] for w in self.groups])
+        scale = min(robust_spread(n) for n in norms if np.isfinite(n).any())
+        return [self._cost(n, scale, z) for n, z in zip(norms, points, strict=True)]
+
     def step(self, z: Array, damping: float) -> tuple[Array, float, dict[str, Any]]:
         """One step from z: (z after, damping after, record); z stays where no damping lowers the cost."""
         linear = [self._linearise(z, w) for w in self.groups]
@@ -216,7 +223,8 @@ class _Problem:
         trials = np.clip(trials, self.low, self.high)
         tried = self._norms(trials, [whiten for _, _, whiten in linear])
         costs = np.array([self._cost(n, scale, t) for n, t in zip(tried, trials, strict=True)])
-        best = int(np.nanargmin(np.where(np.isfinite(costs), costs, np.inf)))
+        costs[np.isnan(tried).sum(axis=1) > np.isnan(norms).sum()] = np.inf  # no step into divergence
+        best = int(costs.argmin())
         gain = (cost - costs[best]) / max(cost, 1e-300)
         record = {"cost": float(min(cost, costs[best])), "gain": float(max(gain, 0.0)), "scale": float(scale),
                   "diverged": int((~np.isfinite(norms)).sum())}  # fmt: skip
@@ -233,7 +241,9 @@ class _Problem:
         _, cluster = np.unique(self.stretches, return_inverse=True)
         summed = np.zeros((cluster.max() + 1, len(z)))
         np.add.at(summed, cluster, gradients)
-        covariance = inverse @ (summed.T @ summed + self.precision) @ inverse
+        # few stretches vary less than many: the usual small-sample factor
+        variance = summed.T @ summed * len(summed) / max(len(summed) - 1, 1)
+        covariance = inverse @ (variance + self.precision) @ inverse
         covariance = (covariance + covariance.T) / 2
         return covariance, conditioning(self.space.names, covariance, np.linalg.inv(self.precision), A)
 
@@ -282,9 +292,8 @@ class _Problem:
         return np.concatenate(parts, axis=1)
 
     def _cost(self, norms: Array, scale: float, z: Array) -> float:
-        """The cost; a window that diverged costs as much as one ten times worse than the worst."""
-        worst = 10 * np.nanmax(norms, initial=0.0)
-        x = np.where(np.isfinite(norms), norms, worst) / (self.tail * scale)
+        """The cost; a window that diverged costs as much as one that is a thousand typical ones off."""
+        x = np.where(np.isfinite(norms), norms, 1000 * scale) / (self.tail * scale)
         return float(0.5 * self.tail**2 * np.log1p(x**2).sum() + 0.5 * (z - self.z0) @ self.precision @ (z - self.z0))
 
 

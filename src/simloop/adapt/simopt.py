@@ -87,7 +87,7 @@ class SimOpt:
                 )
             weights, temperature = reps_weights(cost, self.kl, self.temperature)
             z = space.to_scale(rows)
-            mean, covariance = weighted_normal(z, weights)
+            mean, covariance = moved_normal(distribution, z, weights)
             record = {
                 "iteration": i + 1,
                 "cost": float(cost[np.isfinite(cost)].mean()),
@@ -140,6 +140,19 @@ def reps_weights(cost: Array, kl: float, least: float) -> tuple[Array, float]:
     eta = float(np.exp(found.x))
     weights = np.exp(-scaled / eta)
     return weights / weights.sum(), eta
+
+
+def moved_normal(distribution: Normal, z: Array, weights: Array) -> tuple[Array, Array]:
+    """Move a truncated Gaussian as the weights move the moments of its own draws z (n, d), in the parameters' scale.
+
+    Without truncation and with many draws this is the maximum-likelihood update. With it, moments of draws are not
+    the Gaussian's own, so only their change counts: equal weights move nothing.
+    """
+    flat_mean, flat = weighted_normal(z, np.full(len(z), 1 / len(z)))
+    new_mean, new = weighted_normal(z, weights)
+    to_old = np.linalg.cholesky(distribution.covariance) @ np.linalg.inv(np.linalg.cholesky(flat))
+    covariance = to_old @ new @ to_old.T
+    return distribution.space.to_scale(distribution.mean) + new_mean - flat_mean, (covariance + covariance.T) / 2
 
 
 def weighted_normal(z: Array, weights: Array) -> tuple[Array, Array]:

@@ -151,7 +151,7 @@ def _parts(channels: tuple[Channel, ...], error: Array, world: World, windows: W
     some = error[np.isfinite(error).all(axis=2).sum(axis=1) > 0]
     if error.shape[1] >= 20 and len(some):
         # reality is inside the central band of the draws if the errors' quantiles have 0 between them
-        low, high = np.nanquantile(some, [(1 - BAND) / 2, (1 + BAND) / 2], axis=1)
+        low, high = np.nanquantile(some, [(1 - BAND) / 2, (1 + BAND) / 2], axis=1, method="weibull")
         covered = [float(x) for x in ((low <= 0) & (high >= 0)).mean(axis=0)]
     return tuple(
         Part(c.name, "rad" if c.kind == "quaternion" else c.unit, float(r), float(m), k)
