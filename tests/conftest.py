@@ -32,7 +32,6 @@ parameters:
   actuator.motor.gain: {factor: [0.8, 1.25]}
   actuator.motor.delay: {range: [0, 0.02]}
   actuator.motor.bias: {range: [-0.2, 0.2]}
-  channel.hinge.bias: {range: [-0.1, 0.1]}
   channel.hinge.noise: {range: [0, 0.1]}
 """
 

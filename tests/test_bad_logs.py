@@ -312,7 +312,7 @@ def test_a_recording_shorter_than_five_steps_is_refused(pendulum: World, tmp_pat
     (tmp_path / "log.csv").write_text(log(TIME[:4], ANGLE[:4]))
     with pytest.raises(InputError) as error:
         Replay(pendulum, read(tmp_path / "log.csv"))
-    assert said(error, tmp_path) == "log.csv: lasts 0.006 s, less than five control steps of 0.002 s"
+    assert said(error, tmp_path) == "log.csv: lasts 0.006 s, less than 5 control steps of 0.002 s"
 
 
 BAD_TARGETS = {

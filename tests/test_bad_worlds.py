@@ -125,8 +125,8 @@ BAD_PARAMETERS = {
     "joint.j.damping: {range: [0, 1]}\n  joint.*.damping: {range: [0, 1]}": (
         "arm.yaml: parameter 'joint.j.damping' is named twice"
     ),
-    "channel.j.bias: {range: [1e300, 1e301]}": (
-        "arm.yaml: parameter 'channel.j.bias': a spread of 4.5e+300 cannot be computed with"
+    "channel.j.noise: {range: [1e300, 1e301]}": (
+        "arm.yaml: parameter 'channel.j.noise': a spread of 4.5e+300 cannot be computed with"
     ),
 }
 

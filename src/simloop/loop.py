@@ -131,10 +131,11 @@ def run_loop(
     world = get_world(file.world)
     fit, test = load_targets(file, world)
     say(f"target: {provenance_sentence(test)}")
-    shared = sorted(set(fit.files) & set(test.files))
+    shared = _episodes(fit).keys() & _episodes(test).keys()
     if shared:
+        name = _episodes(test)[min(shared)]
         raise InputError(
-            f"{shared[0]}: is among the files to fit on and to test on; a test must not see the fit's data"
+            f"{name}: is among the recordings to fit on and to test on; a test must not see the fit's data"
         )
     with Run.open(folder, configuration(file, world, fit, test), resume=resume) as run:
         own = world.distributions()
@@ -262,8 +263,24 @@ def configuration(file: LoopFile, world: World, fit: Target, test: Target) -> di
     """Everything that decides a loop's results: its file, the world's parameters, the content of the recordings."""
     return {
         "loop": file.model_dump(),
-        "world": {"name": world.name, "parameters": world.parameters.to_dict()},
+        "world": describe_world(world),
         "recordings": {"fit": recordings_hash(fit), "test": recordings_hash(test)},
+    }
+
+
+def _episodes(target: Target) -> dict[str, str]:
+    """Source of each recording by the hash of its content, so that a copy under another name is found."""
+    r = target.recordings
+    return {hashlib.sha256(r.episode(e).values.tobytes()).hexdigest(): r.sources[e] for e in range(len(r))}
+
+
+def describe_world(world: World) -> dict[str, Any]:
+    """A world as a run's configuration keeps it: an edited model or another engine is another configuration."""
+    return {
+        "name": world.name,
+        "parameters": world.parameters.to_dict(),
+        "content": world.content(),
+        "versions": versions(world),
     }
 
 

@@ -20,11 +20,13 @@ from simloop.loop import (
     LoopFile,
     adapt_stage,
     describe_target,
+    describe_world,
     headline,
     provenance_sentence,
     quantity,
     recordings_hash,
     run_loop,
+    short_name,
     versions,
     years_per_hour,
 )
@@ -46,6 +48,7 @@ class GapResult:
     target: Target
     horizon: float
     versions: dict[str, str]
+    hash: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         g = self.asked.to_dict()
@@ -53,7 +56,10 @@ class GapResult:
             **{k: g[k] for k in ("value", "interval", "unit", "parts", "name", "median", "ratio", "ratio_interval",
                                  "median_ratio", "median_ratio_interval")},
             "horizon": self.horizon,
-            "files": [str(f) for f in self.target.files],
+            "draws": self.asked.draws,
+            "drawn": next((a.to_dict() for a in self.arms if a.name == self.asked.name and a.draws > 1), None),
+            "distribution hash": self.hash,
+            "files": [short_name(f) for f in self.target.files],
             "provenance": self.target.provenance,
             "baselines": {a.name: a.to_dict() for a in self.arms if a.name != self.asked.name},
             "windows": self.asked.windows,
@@ -131,7 +137,8 @@ def measure_gap(
         gaps += added
     elif distribution is not None:
         asked = next(g for g in gaps if g.name == distribution)
-    return GapResult(asked, gaps, target, horizon, versions(world))
+    measured = world.distribution(distribution or "default")
+    return GapResult(asked, gaps, target, windows.horizon, versions(world), measured.hash)
 
 
 @dataclass(frozen=True)
@@ -212,7 +219,7 @@ def fit_into(
     """Fit by one method into a run's folder, or continue there; `asked` are the world and columns as given."""
     configuration = {
         "adapt": {"method": method, "options": options, "budget": budget, "seed": seed, "target": target.name},
-        "world": {"name": world.name, "parameters": world.parameters.to_dict()},
+        "world": describe_world(world),
         "recordings": {"fit": recordings_hash(target)},
     }
     with Run.open(folder, configuration, resume=resume) as run:
@@ -222,10 +229,11 @@ def fit_into(
         run.stage("target", lambda: {"fit": describe_target(target)})
         write_json(folder / "distribution.json", adaptation.distribution.to_dict())
         run.stage("versions", lambda: versions(world))
-    windows = Replay(world, target.recordings).windows(IN_SAMPLE_HORIZON)
+    replay = Replay(world, target.recordings)
+    windows = replay.windows(min(IN_SAMPLE_HORIZON, replay.longest_window))
     arms = {"default": Point(world.parameters), method: Point(world.parameters, adaptation.distribution.mean)}
     default, fitted = windowed_gaps(world, windows, arms, seed=seed)
-    gap = GapResult(fitted, [default, fitted], target, IN_SAMPLE_HORIZON, versions(world))
+    gap = GapResult(fitted, [default, fitted], target, windows.horizon, versions(world))
     start = world.distributions()[get_method(method).starts_from]
     assert isinstance(start, Normal)
     return FitResult(adaptation, gap, start, target, folder)

@@ -152,7 +152,9 @@ def _parts(channels: tuple[Channel, ...], error: Array, world: World, windows: W
     if error.shape[1] >= 20 and len(some):
         # reality is inside the central band of the draws if the errors' quantiles have 0 between them
         low, high = np.nanquantile(some, [(1 - BAND) / 2, (1 + BAND) / 2], axis=1, method="weibull")
-        covered = [float(x) for x in ((low <= 0) & (high >= 0)).mean(axis=0)]
+        inside = ((low <= 0) & (high >= 0)).mean(axis=0)
+        # a quaternion's error is an angle, never negative: it has no two-sided band
+        covered = [None if c.kind == "quaternion" else float(x) for c, x in zip(channels, inside, strict=True)]
     return tuple(
         Part(c.name, "rad" if c.kind == "quaternion" else c.unit, float(r), float(m), k)
         for c, r, m, k in zip(channels, rmse[0], median[0], covered, strict=True)

@@ -28,6 +28,7 @@ class Split:
     folder: str
     indices: tuple[int, ...] | None = None  # None: all files
     machine: str = ""
+    world: str = ""
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,16 @@ def find(name: str) -> tuple[Entry, str] | None:
             return None
         raise unknown(f"part of {entry_name!r}:", split, entry.splits)
     return entry, split
+
+
+def check(entry: Entry, split: str) -> None:
+    """Raise if a file of a split is not the published one: then its figures would not be the real machine's."""
+    for path in entry.paths(split):
+        if _sha256(path.read_bytes()) != entry.files[str(path.relative_to(entry.folder))]:
+            raise InputError(
+                f"{path}: differs from the published file (SHA-256); delete it and run 'simloop data get {entry.name}',"
+                " or give its path with a column map to use it as your own"
+            )
 
 
 def get(

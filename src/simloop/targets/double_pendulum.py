@@ -17,12 +17,18 @@ DOUBLE_PENDULUM = Entry(
     megabytes=36.0,
     splits={
         # 8 and 9 of C.1 are twin swing-ups and stay together
-        "design-c1/all": Split(_C1, None, "torque-controlled double pendulum, design C.1"),
-        "design-c1/train": Split(_C1, (0, 2, 3, 4, 6, 7), "torque-controlled double pendulum, design C.1"),
-        "design-c1/test": Split(_C1, (1, 5, 8, 9), "torque-controlled double pendulum, design C.1"),
-        "design-a0/all": Split(_A0, None, "torque-controlled double pendulum, design A.0"),
-        "design-a0/train": Split(_A0, (0, 1, 3, 4, 6, 8), "torque-controlled double pendulum, design A.0"),
-        "design-a0/test": Split(_A0, (2, 5, 7), "torque-controlled double pendulum, design A.0"),
+        "design-c1/all": Split(_C1, None, "torque-controlled double pendulum, design C.1", "double-pendulum/c1"),
+        "design-c1/train": Split(
+            _C1, (0, 2, 3, 4, 6, 7), "torque-controlled double pendulum, design C.1", "double-pendulum/c1"
+        ),
+        "design-c1/test": Split(
+            _C1, (1, 5, 8, 9), "torque-controlled double pendulum, design C.1", "double-pendulum/c1"
+        ),
+        "design-a0/all": Split(_A0, None, "torque-controlled double pendulum, design A.0", "double-pendulum/a0"),
+        "design-a0/train": Split(
+            _A0, (0, 1, 3, 4, 6, 8), "torque-controlled double pendulum, design A.0", "double-pendulum/a0"
+        ),
+        "design-a0/test": Split(_A0, (2, 5, 7), "torque-controlled double pendulum, design A.0", "double-pendulum/a0"),
     },
     files={
         f"{_A0}/trajectory_00.csv": "3ea9f330443c902711faaf7f99059dd43e42ea30bb4e2d310d78aa1ec897532d",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 from simloop.columns import ColumnMap
-from simloop.errors import InputError, did_you_mean
+from simloop.errors import DataWarning, InputError, did_you_mean
 from simloop.logs import find_logs, read_logs
 from simloop.targets import catalogue
 from simloop.targets.target import Target
@@ -39,6 +40,10 @@ def recorded_target(name: str, world: World, columns: ColumnMap | None = None) -
             f"the recordings {name!r} are not on this machine (looked in {entry.folder}): run 'simloop data get"
             f" {entry.name}', or set SIMLOOP_DATA"
         )
+    catalogue.check(entry, split)
+    meant = entry.splits[split].world
+    if meant and meant != world.name:
+        warnings.warn(f"{name!r} are recordings of {meant!r}, compared with {world.name!r}", DataWarning, stacklevel=2)
     recordings = read_logs(entry.paths(split), columns or _columns_by_name(world), world.measured, world.actions)
     return Target(name, recordings, "real recordings", entry.splits[split].machine, entry.source, entry.licence)
 

@@ -70,8 +70,23 @@ class Replay:
         if not len(recordings):
             raise InputError("the target holds no recordings")
         self.world = world
-        self.sources = recordings.sources
-        grids = [_grid(recordings.episode(e), world) for e in range(len(recordings))]
+        long = [e for e in range(len(recordings)) if _long_enough(recordings.episode(e), world)]
+        if not long:
+            longest = max(range(len(recordings)), key=lambda e: np.ptp(recordings.episode(e).time))
+            lasts = np.ptp(recordings.episode(longest).time)
+            raise InputError(
+                f"{recordings.sources[longest]}: lasts {lasts:.3g} s, less than {ORDER + 2} control steps of"
+                f" {world.control_dt:g} s"
+            )
+        if len(long) < len(recordings):
+            warnings.warn(
+                f"{len(recordings) - len(long)} recordings or parts of one last less than {ORDER + 2} control steps and"
+                " were left out",
+                DataWarning,
+                stacklevel=2,
+            )
+        self.sources = tuple(recordings.sources[e] for e in long)
+        grids = [_grid(recordings.episode(e), world) for e in long]
         self.length = np.array([len(g[0]) for g in grids])
         longest = int(self.length.max())
         self.measured, self.filtered, self.states, self.actions = (
@@ -133,6 +148,10 @@ class Replay:
         )
 
 
+def _long_enough(episode: TrajectorySet, world: World) -> bool:
+    return bool(episode.time[-1] - episode.time[0] > (ORDER + 2) * world.control_dt)
+
+
 def _grid(episode: TrajectorySet, world: World) -> tuple[Array, Array, Array, Array, Array]:
     """Return (raw positions and estimated rates, the same filtered, states, actions, errors of the states).
 
@@ -151,8 +170,14 @@ def _grid(episode: TrajectorySet, world: World) -> tuple[Array, Array, Array, Ar
     rates = _rates(smooth, slope, episode.channels)
     measured = _with_rates(raw, rates, episode.channels, world.channels)
     filtered = _with_rates(smooth, rates, episode.channels, world.channels)
-    shorter = _rates(smooth, _filtered(raw, episode.channels, dt, VELOCITY_FILTER / 2, 1), episode.channels)
-    errors = world.state(raw - smooth, shorter - rates)
+    # at long control steps no filter can be shorter: then one twice as long
+    factor = (
+        0.5
+        if _samples(VELOCITY_FILTER / 2, dt) < _samples(VELOCITY_FILTER, dt)
+        else 2 * (ORDER + 2) * dt / VELOCITY_FILTER
+    )
+    other = _rates(smooth, _filtered(raw, episode.channels, dt, factor * VELOCITY_FILTER, 1), episode.channels)
+    errors = world.state(raw - smooth, other - rates)
     return measured, filtered, world.state(smooth, rates), actions, errors
 
 
@@ -182,14 +207,17 @@ def _resample(time: Array, values: Array, grid: Array, channels: Sequence[Channe
     return _normalised(out, channels)
 
 
+def _samples(seconds: float, dt: float) -> int:
+    """The largest odd number of samples within `seconds`, at least order + 2."""
+    samples = int(seconds / dt + 1e-9)
+    return max(samples - (1 - samples % 2), ORDER + 2)
+
+
 def _filtered(x: Array, channels: Sequence[Channel], dt: float, seconds: float, derivative: int) -> Array:
     """Savitzky-Golay over about `seconds`: the largest odd number of samples within, at least order + 2."""
     from scipy.signal import savgol_filter
 
-    samples = int(seconds / dt + 1e-9)
-    samples -= 1 - samples % 2
-    samples = max(samples, ORDER + 2)
-    samples = min(samples, len(x) - (1 - len(x) % 2))
+    samples = min(_samples(seconds, dt), len(x) - (1 - len(x) % 2))
     out = np.asarray(savgol_filter(x, samples, ORDER, deriv=derivative, delta=dt, axis=0))
     return out if derivative else _normalised(out, channels)
 

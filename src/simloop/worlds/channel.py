@@ -4,7 +4,7 @@ A world declares its channel as a table of effects, each driven by one parameter
 
     Effect("motor1.delay", on="motor1", what="delay")       # seconds; blends the two neighbouring held samples
 
-Actions go through gain * u(t - delay) + bias + noise; observations through y(t - delay) + bias + noise.
+Actions go through gain * u(t - delay) + bias + noise; observations get noise.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ class ControlChannel:
         dt: float,
     ) -> None:
         self.dt = dt
+        self.effects = tuple(effects)
         names = [a.name for a in actions]
         observed = [c.name for c in channels]
         self._action: dict[tuple[str, int], int] = {}
@@ -86,28 +87,12 @@ class ControlChannel:
         self._add_noise(out, rows, self._action, "action noise", seed, first)
         return out
 
-    def observe(self, rows: Array, values: Array, before: Array, dt: float, *, seed: int, first: int) -> Array:
-        """Return what the sensors report of values (n, T, D), in place; `before` (n, D) held at the start.
+    def observe(self, rows: Array, values: Array, *, seed: int, first: int) -> Array:
+        """Add the sensors' noise to values (n, T, D), in place.
 
-        `dt` is the time between two rows of values; delays interpolate between them.
+        Delay, gain and bias of sensors are no effects here: a replayed window starts from what the sensors reported,
+        so they would have to be taken out of its start again.
         """
-        if not self._observation:
-            return values
-        for j in range(values.shape[2]):
-            column = self._observation.get(("delay", j))
-            if column is not None:
-                lag = rows[:, column] / dt
-                padded = np.concatenate([before[:, None, j], values[:, :, j]], axis=1)
-                at = np.maximum(np.arange(1, padded.shape[1])[None] - lag[:, None], 0.0)
-                low = np.minimum(at.astype(np.int64), padded.shape[1] - 2)
-                a, b = np.take_along_axis(padded, low, 1), np.take_along_axis(padded, low + 1, 1)
-                values[:, :, j] = a + (at - low) * (b - a)
-            column = self._observation.get(("gain", j))
-            if column is not None:
-                values[:, :, j] *= rows[:, column, None]
-            column = self._observation.get(("bias", j))
-            if column is not None:
-                values[:, :, j] += rows[:, column, None]
         self._add_noise(values, rows, self._observation, "observation noise", seed, first)
         return values
 

@@ -83,9 +83,6 @@ QUANTITIES: dict[str, Quantity] = {
     "actuator.delay": Quantity("", None, "s", True, "sensing"),
     "actuator.bias": Quantity("", None, "", False, "sensing"),
     "actuator.noise": Quantity("", None, "", True, "sensing"),
-    "channel.gain": Quantity("", None, "", True, "sensing"),
-    "channel.delay": Quantity("", None, "s", True, "sensing"),
-    "channel.bias": Quantity("", None, "", False, "sensing"),
     "channel.noise": Quantity("", None, "", True, "sensing"),
 }
 _NEUTRAL = {"gain": 1.0}
@@ -302,7 +299,7 @@ def _parameters(
                 bindings.append(Binding(name, quantity.field, target, quantity.index, mode=mode))  # type: ignore[arg-type]
                 if key == "body.density":
                     bindings.append(Binding(name, "body_inertia", target, mode="times"))
-                if key == "actuator.kp" and model.actuator_biastype[model.actuator(target).id]:
+                if key == "actuator.kp" and _is_position_servo(model, target):
                     bindings.append(Binding(name, "actuator_biasprm", target, 1, factor=-1.0))
             else:
                 effects.append(Effect(name, target, what))  # type: ignore[arg-type]
@@ -314,6 +311,15 @@ def _parameters(
                 f"parameters: {other} and {b.parameter} write the same values of the model; keep one of them"
             )
     return parameters, bindings, effects, (low_wide, high_wide)
+
+
+def _is_position_servo(model: mujoco.MjModel, actuator: str) -> bool:
+    """Whether an actuator's bias holds minus its kp; a plain motor or a velocity servo has none to change."""
+    i = model.actuator(actuator).id
+    kp = float(model.actuator_gainprm[i, 0])
+    if kp != 0 and float(model.actuator_biasprm[i, 1]) == -kp:
+        return True
+    raise InputError(f"parameters: actuator.{actuator}.kp: not a position servo; use 'gain' for a motor")
 
 
 def _expand(

@@ -11,6 +11,7 @@ are bit-identical for any number of threads and any division of the work.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -99,6 +100,16 @@ class PhysicsWorld(World):
         import mujoco
 
         return {"mujoco": mujoco.__version__}
+
+    def content(self) -> str:
+        import mujoco
+
+        buffer = np.empty(mujoco.mj_sizeModel(self.model), dtype=np.uint8)
+        mujoco.mj_saveModel(self.model, None, buffer)
+        digest = hashlib.sha256(buffer.tobytes())
+        rest = (self.bindings, self.channel.effects, self.channels, self._sources, self.actions, self.control_dt)
+        digest.update(repr(rest).encode())
+        return digest.hexdigest()[:16]
 
     @cached_property
     def model(self) -> mujoco.MjModel:
@@ -203,18 +214,9 @@ class PhysicsWorld(World):
             out[:, :, column : column + o.channel.width] = record[o.field][:, shift, o.columns]
             column += o.channel.width
         diverged = (batch.warning > 0).reshape(len(rows), -1).any(axis=1)
-        self.channel.observe(rows, out, self._observed(segments.state), segments.every * self.control_dt, seed=seed,
-                             first=first)  # fmt: skip
+        self.channel.observe(rows, out, seed=seed, first=first)
         out[diverged] = np.nan
         return np.asarray(diverged)
-
-    def _observed(self, state: Array) -> Array:
-        """The channels at a state (n, S), (n, D); sensors, unknown before the first step, are 0."""
-        nq, parts = self.model.nq, []
-        for o in self.observations:
-            source = {"qpos": state[:, :nq], "qvel": state[:, nq:]}.get(o.field)
-            parts.append(np.zeros((len(state), o.channel.width)) if source is None else source[:, o.columns])
-        return np.concatenate(parts, axis=1)
 
     def batch(self, rows: Array) -> Any:
         """Return a `mujoco.batch.Batch` of one simulation for each parameter row, its model fields written."""

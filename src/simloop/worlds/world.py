@@ -6,6 +6,7 @@ control step is, and replays segments: `simulate(rows, segments)` is the hot pat
 
 from __future__ import annotations
 
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -15,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from simloop.columns import ColumnMap
 from simloop.distributions import Distribution, Normal, Point
-from simloop.errors import InputError, unknown
+from simloop.errors import DataWarning, InputError, unknown
 from simloop.parameters import Array, ParameterSpace
 from simloop.trajectories import Channel, TrajectorySet
 
@@ -102,11 +103,21 @@ class World(ABC):
                 f"{name}: a distribution over the parameters of another world (differs in {', '.join(missing[:4])});"
                 f" {self.name!r} has {', '.join(self.parameters.names)}"
             )
+        if loaded.space != self.parameters:
+            warnings.warn(
+                f"{name}: fitted for other defaults or bounds than those of {self.name!r} (another build?)",
+                DataWarning,
+                stacklevel=2,
+            )
         return loaded
 
     @abstractmethod
     def versions(self) -> dict[str, str]:
         """The versions of the world's engine, for the record of a run."""
+
+    @abstractmethod
+    def content(self) -> str:
+        """A hash of everything that decides what `simulate` returns, beside its arguments and the versions."""
 
     @abstractmethod
     def state(self, positions: Array, rates: Array) -> Array:
