@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from simloop.adapt import Comparison, LeastSquares, SimOpt, get_method
-from simloop.adapt.least_squares import Whitening
-from simloop.adapt.simopt import reps_weights, weighted_normal
+from simloop.adapt.least_squares import Whitening, _Problem
+from simloop.adapt.simopt import moved_normal, reps_weights, weighted_normal
 from simloop.distributions import Normal
 from simloop.errors import InputError
 from simloop.randomness import stream
@@ -159,3 +159,38 @@ def test_options_are_checked() -> None:
     ]:
         with pytest.raises(InputError, match=sentence):
             get_method(name, options)
+
+
+def test_simopt_leaves_alone_what_costs_nothing(c1: World) -> None:
+    """Under a flat cost a truncated Gaussian keeps its centre and covariance: what moves is what the data moved."""
+    start = c1.distribution("search")
+    assert isinstance(start, Normal)
+    z = c1.parameters.to_scale(start.sample(200, stream(0, "flat")))
+    mean, covariance = moved_normal(start, z, np.full(200, 1 / 200))
+    np.testing.assert_allclose(mean, c1.parameters.to_scale(start.mean), atol=1e-12)
+    np.testing.assert_allclose(covariance, start.covariance, rtol=1e-5, atol=1e-12)
+
+
+def test_divergence_is_never_a_bargain(comparison: Comparison, pendulum: World) -> None:
+    """A point at which every window diverges costs more than any at which none does."""
+    prior = pendulum.distribution("prior")
+    assert isinstance(prior, Normal)
+    problem = _Problem(comparison, [comparison.cut(0.3)], prior, 1.0)
+    norms = np.full(30, 2.0)
+    whole = problem._cost(norms, 1.0, problem.z0)
+    for count in (1, 29, 30):
+        assert problem._cost(np.where(np.arange(30) < count, np.nan, norms), 1.0, problem.z0) > whole
+
+
+def test_directions_that_no_recording_shows_keep_their_prior(c1: World) -> None:
+    """All masses, frictions and gains together change nothing; least squares claims no knowledge of that scale."""
+    prior = c1.distribution("prior")
+    assert isinstance(prior, Normal)
+    target = standin_target(c1, seed=0, episodes=2, seconds=4)
+    fit = LeastSquares(horizons=(0.4,), stride=1, starts=1, iterations=8).fit(Comparison(c1, target), prior)
+    quantities = ("mass", "inertia", "damping", "friction", "armature", "gain")
+    along = np.array([float(n.split(".")[1] in quantities) for n in c1.parameters.names])
+    believed = 1 / np.sqrt(along @ np.linalg.inv(prior.covariance) @ along)
+    assert isinstance(fit.distribution, Normal)
+    stated = 1 / np.sqrt(along @ np.linalg.inv(fit.distribution.covariance) @ along)
+    assert stated > 0.8 * believed

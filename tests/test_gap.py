@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from simloop.distributions import Normal, Point
-from simloop.gap.windowed import _bootstrap, _statistics, windowed_gaps
+from simloop.gap.windowed import _bootstrap, _parts, _statistics, windowed_gaps
 from simloop.targets import get_target
 from simloop.targets.standin import standin_target
 from simloop.targets.windows import Replay, Windows
@@ -80,6 +80,15 @@ def test_coverage_of_a_true_distribution(pendulum: World) -> None:
     covered = inside.parts[0].covered
     assert covered is not None
     assert 0.8 <= covered <= 0.98
+
+
+@pytest.mark.parametrize("draws", [20, 50, 100])
+def test_a_band_covers_as_often_as_it_says_at_any_number_of_draws(pendulum: World, draws: int) -> None:
+    """Draws from the law of reality itself cover it 90 % of the time, with 20 draws as with 100."""
+    rng = np.random.default_rng(draws)
+    error = rng.standard_normal((6000, draws, 1)) - rng.standard_normal((6000, 1, 1))
+    part = _parts(pendulum.measured, error, pendulum, range(6000))[0]  # type: ignore[arg-type]
+    assert part.covered == pytest.approx(0.9, abs=0.015)
 
 
 #: protocol `real-dynamics`: (build, part, horizon, persistence RMSE, nominal RMSE, nominal median)

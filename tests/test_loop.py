@@ -171,3 +171,32 @@ def test_listing_commands_work_without_recordings(tmp_path: Path) -> None:
     listed = json.loads(simloop("targets", "--json", cwd=tmp_path, SIMLOOP_DATA=str(tmp_path)).stdout)
     assert listed["double-pendulum/design-c1/test"]["here"] is False
     assert "link1.mass" in json.dumps(json.loads(simloop("worlds", "--json", cwd=tmp_path).stdout))
+
+
+def test_an_edited_model_is_another_run(tmp_path: Path) -> None:
+    """After the model's file was edited, the same command refuses the old run instead of returning its stale fit."""
+    model = (
+        '<mujoco><option timestep="0.002"/><worldbody><body name="b"><joint name="a" axis="0 1 0"/>'
+        '<geom type="sphere" size=".05" pos="0 0 -{length}" mass="1"/></body></worldbody>'
+        '<actuator><motor name="m" joint="a"/></actuator></mujoco>'
+    )
+    (tmp_path / "arm.yaml").write_text("world: arm\nmodel: arm.xml\nparameters:\n  body.b.mass: {factor: [0.5, 2]}\n")
+    (tmp_path / "arm.xml").write_text(model.format(length="0.3"))
+    command = ["adapt", "arm.yaml", "--target", "standin:arm", "--method", "simopt", "-o", "run"]
+    command += ["--option", "iterations=1", "--option", "samples=6", "--option", "windows=4"]
+    assert simloop(*command, cwd=tmp_path).returncode == 0
+    (tmp_path / "arm.xml").write_text(model.format(length="0.4"))
+    done = simloop(*command, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "holds a run of another configuration" in done.stderr
+
+
+def test_a_copy_of_a_recording_is_no_test(tmp_path: Path) -> None:
+    """A recording to test on that is a copy of one to fit on is refused, whatever its name."""
+    target = get_target("standin:double-pendulum/c1", get_world("double-pendulum"))
+    target.recordings.save(tmp_path / "one.npz")
+    target.recordings.save(tmp_path / "two.npz")
+    (tmp_path / "loop.yaml").write_text("world: double-pendulum\ntarget: {fit: ./one.npz, test: ./two.npz}\n")
+    done = simloop("loop", "loop.yaml", "-o", "run", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "a test must not see the fit's data" in done.stderr
