@@ -24,6 +24,7 @@ app = typer.Typer(
     " to them, and see what it did.",
     no_args_is_help=True,
     add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
 data = typer.Typer(help="Get public recordings.", no_args_is_help=True)

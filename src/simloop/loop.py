@@ -33,6 +33,9 @@ from simloop.targets.windows import Replay
 from simloop.trajectories import difference
 from simloop.worlds import World, get_world
 
+#: below this coverage of its 90 % band a fit is called too sure of itself
+TOO_SURE = 0.75
+
 
 class LoopTarget(Strict):
     """Recordings to fit on, and others to test on that the fit never sees."""
@@ -334,17 +337,41 @@ def versions(world: World) -> dict[str, str]:
 
 
 def headline(result: dict[str, Any], method: str | None = None) -> str:
-    """The plain sentence that a report opens with."""
-    after = result["stages"]["gap-after"][0]
-    gaps = {g["name"]: Gap.from_dict(g) for g in after["gaps"]}
+    """The plain sentences that a report opens with: the first horizon, then the others."""
     name = method or result["configuration"]["loop"]["adapt"][0]["method"]
     target = result["stages"]["target"]["test"]
     unseen = "recordings" if target["provenance"] == "real recordings" else "simulated recordings (not real ones)"
-    fitted, default = gaps[name], gaps["default"]
-    verdict = "" if fitted.told_apart else " The two cannot be told apart on these recordings."
+    sentences: list[str] = []
+    for after in result["stages"]["gap-after"]:
+        gaps = {g["name"]: Gap.from_dict(g) for g in after["gaps"]}
+        fitted, default = gaps[name], gaps["default"]
+        if not sentences:
+            sentences.append(
+                f"On {unseen} it had never seen, the adapted simulation ({name}) is wrong by {how_wrong(fitted)} after"
+                f" {after['horizon']:g} s; the default one by {how_wrong(default)}"
+            )
+        else:
+            sentences.append(f"After {after['horizon']:g} s it is {how_wrong(fitted)} against {how_wrong(default)}")
+        if not fitted.told_apart:
+            sentences[-1] += " (the two cannot be told apart)"
+    return ". ".join(sentences) + "."
+
+
+def how_wrong(gap: Gap) -> str:
+    """A gap in words: one quantity where the channels share a unit, else one for each channel."""
+    if len({p.unit for p in gap.parts}) == 1:
+        return quantity(gap.value, gap.unit)
+    return " and ".join(f"{quantity(p.rmse, p.unit)} ({p.channel})" for p in gap.parts)
+
+
+def too_sure(drawn: Gap) -> str:
+    """A warning where a fit's own band holds reality far less often than it says, or ""."""
+    covered = [p.covered for p in drawn.parts if p.covered is not None]
+    if not covered or min(covered) >= TOO_SURE:
+        return ""
     return (
-        f"On {unseen} it had never seen, the adapted simulation is wrong by {quantity(fitted.value, fitted.unit)} after"
-        f" {after['horizon']:g} s; the default one by {quantity(default.value, default.unit)}.{verdict}"
+        f"{drawn.name}: its 90 % band holds only {' / '.join(f'{c:.0%}' for c in covered)} of the recordings, so as a"
+        " randomisation it is too narrow; train with a wider one"
     )
 
 
@@ -354,6 +381,8 @@ def quantity(value: float, unit: str) -> str:
         return "an unknown amount (every simulation diverged)"
     if unit == "rad":
         return f"{np.degrees(value):.3g}°" if abs(value) >= np.radians(10) else f"{np.degrees(value):.2g}°"
+    if unit == "m" and abs(value) < 0.1:
+        return f"{1000 * value:.2g} mm"
     return f"{value:.3g} {unit}".rstrip()
 
 

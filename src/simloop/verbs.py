@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from simloop.adapt.adaptation import Progress, silent
 from simloop.audit import audit_parameters
 from simloop.config import parse_value
 from simloop.distributions import Distribution, Normal, Point
-from simloop.errors import InputError
+from simloop.errors import DataWarning, InputError
 from simloop.gap import Gap, windowed_gaps
 from simloop.loop import (
     AdaptStep,
@@ -22,11 +23,13 @@ from simloop.loop import (
     describe_target,
     describe_world,
     headline,
+    how_wrong,
     provenance_sentence,
     quantity,
     recordings_hash,
     run_loop,
     short_name,
+    too_sure,
     versions,
     years_per_hour,
 )
@@ -73,11 +76,14 @@ class GapResult:
         if self.asked.value != self.asked.value:
             terminal.say(f"{self.asked.name}: every simulation diverged; check the model and its time step")
             return
-        low, high = self.asked.interval
-        terminal.say(
-            f"{self.asked.name}: wrong by {quantity(self.asked.value, self.asked.unit)} (RMSE, 95 % interval"
-            f" {quantity(low, self.asked.unit)} to {quantity(high, self.asked.unit)}) after {self.horizon:g} s"
-        )
+        what = "RMSE" if len(self.asked.parts) == 1 else "RMSE, mean over channels"
+        if len({p.unit for p in self.asked.parts}) == 1:
+            low, high = (quantity(x, self.asked.unit) for x in self.asked.interval)
+            what += f", 95 % interval {low} to {high}"
+        terminal.say(f"{self.asked.name}: wrong by {how_wrong(self.asked)} ({what}) after {self.horizon:g} s")
+        for drawn in self.arms:
+            if drawn.name == self.asked.name and (warning := too_sure(drawn)):
+                terminal.say(warning)
 
 
 def show_gaps(gaps: Sequence[Gap], horizon: float) -> None:
@@ -127,6 +133,13 @@ def measure_gap(
     if "wide" in own:
         arms["wide"] = own["wide"]
     gaps = windowed_gaps(world, windows, arms, draws=draws, seed=seed)
+    if gaps[1].value >= gaps[0].value:
+        warnings.warn(
+            f"after {horizon:g} s the default parameters are no better than predicting that nothing moves: check the"
+            " units, the signs and the order of the columns",
+            DataWarning,
+            stacklevel=2,
+        )
     asked = next(g for g in gaps if g.name == "default")
     if distribution is not None and distribution not in arms:
         fitted = world.distribution(distribution)
@@ -280,8 +293,12 @@ class LoopResult:
             prior = start[get_method(step["method"]).starts_from]
             assert isinstance(prior, Normal)
             show_moves(adaptation, prior)
+        for drawn in stages["gap-after-draws"][0]["gaps"]:
+            if warning := too_sure(Gap.from_dict(drawn)):
+                terminal.say(warning)
         terminal.say(headline(self.record))
-        terminal.say(f"An hour gives {years_per_hour(self.record):.3f} years of simulation.")
+        years = years_per_hour(self.record)
+        terminal.say(f"An hour gives {years:.3f} years of simulation ({years * 365.25 * 24:.0f} times real time).")
         terminal.say(f"report: {self.report}")
 
 

@@ -133,6 +133,7 @@ class LeastSquares:
                 f"least-squares: step {len(state['history'])}, residual {record['scale']:.3g}",
                 0.1 + 0.9 * len(state["history"]) / self.iterations,
             )
+        progress("least-squares: done", 1.0)
         mean = prior.space.from_scale(np.array(state["z"]))
         covariance, diagnostics = problem.uncertainty(np.array(state["z"]))
         return Adaptation(
@@ -313,6 +314,8 @@ def conditioning(names: tuple[str, ...], covariance: Array, prior: Array, curvat
     values, vectors = np.linalg.eigh(root.T @ curvature @ root)  # 1 where the data say nothing beyond the prior
     weakest = []
     for value, vector in zip(values[:3], vectors.T[:3], strict=False):
+        if value > 4:  # the data tell more than three times what the prior knows: not weak
+            break
         top = np.argsort(-np.abs(vector))[:3]
         weakest.append({"information": float(value - 1), "along": {names[i]: float(vector[i]) for i in top}})
     return {

@@ -19,7 +19,7 @@ import fnmatch
 import math
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -290,7 +290,7 @@ def _parameters(
                 value = np.asarray(field_of(model, binding.field)[address(model, binding)]).ravel()
                 default = float(value[0])
             low, high = _bounds(name, allowed, default, quantity)
-            parameter = _parameter(name, low, high, default, quantity)
+            parameter = _parameter(name, low, high, default, _with_unit(model, target, key, quantity))
             parameters.append(parameter)
             low_wide.append(low)
             high_wide.append(high)
@@ -311,6 +311,16 @@ def _parameters(
                 f"parameters: {other} and {b.parameter} write the same values of the model; keep one of them"
             )
     return parameters, bindings, effects, (low_wide, high_wide)
+
+
+def _with_unit(model: mujoco.MjModel, target: str, key: str, quantity: Quantity) -> Quantity:
+    """The quantity in the unit of its joint: forces and metres for a slide, torques and radians for a hinge."""
+    import mujoco
+
+    if not key.startswith("joint.") or model.jnt_type[model.joint(target).id] != mujoco.mjtJoint.mjJNT_SLIDE:
+        return quantity
+    units = {"N m s/rad": "N s/m", "N m": "N", "kg m^2": "kg", "N m/rad": "N/m"}
+    return replace(quantity, unit=units[quantity.unit])
 
 
 def _is_position_servo(model: mujoco.MjModel, actuator: str) -> bool:
