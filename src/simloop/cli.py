@@ -8,13 +8,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
+import click
 import typer
 
 from simloop import terminal
 from simloop.errors import InputError
 
-#: what typer raises for a wrong option or argument, wherever this version of it keeps the class
-_UsageError: Any = typer.BadParameter.__mro__[2]
 #: exit code that typer makes of Ctrl-C
 _INTERRUPTED = 130
 
@@ -269,7 +268,7 @@ def main() -> None:
     except (InputError, ImportError) as error:
         print(f"simloop: {error}", file=sys.stderr)
         sys.exit(2)
-    except _UsageError as error:
+    except click.UsageError as error:
         if message := error.format_message():  # empty where the help was asked for and has been printed
             where = f" (see {error.ctx.command_path} --help)" if error.ctx else ""
             message = " ".join(message.replace("Value error, ", "").split()).rstrip(".")
