@@ -12,7 +12,7 @@ from simloop.adapt import LeastSquares, SimOpt
 @pytest.mark.slow
 def test_least_squares_recovers_and_knows_how_well() -> None:
     """Over 20 stand-ins the pooled 90 % interval holds the truth 80 to 98 times in 100, nearer than the prior."""
-    errors, inside = recover(LeastSquares(starts=1), 20)
+    errors, inside = recover(LeastSquares(horizons=(0.5,), stride=1.0, starts=1), 20)
     assert 0.80 <= inside.mean() <= 0.98
     assert np.median(np.abs(errors)) < 0.5 * 0.6745
 
