@@ -30,6 +30,16 @@ def test_uniform_is_log_uniform_on_log_parameters() -> None:
     assert d.log_prob([[5, 1]])[0] == -np.inf
 
 
+def test_whole_numbers_are_drawn_alike() -> None:
+    """A Uniform over whole numbers draws each of them, the ends too, equally often, with their mass as density."""
+    space = ParameterSpace([Parameter("count", 0, 3, 1, integer=True)])
+    d = Uniform(space, [0], [3])
+    values, counts = np.unique(d.sample(8000, stream(0, "whole")), return_counts=True)
+    np.testing.assert_array_equal(values, [0, 1, 2, 3])
+    assert stats.chisquare(counts).pvalue > 0.01
+    assert d.log_prob([[2]])[0] == pytest.approx(np.log(0.25))
+
+
 def test_normal_density_is_scipys_where_nothing_is_cut() -> None:
     """Far from its bounds a Normal has SciPy's density, with the Jacobian of the logarithm."""
     cov = np.array([[0.4, 0.2], [0.2, 0.3]])

@@ -118,7 +118,10 @@ class Point(Distribution):
 
 
 class Uniform(Distribution):
-    """Uniform between two rows, in each parameter's scale: log-uniform where the scale is log."""
+    """Uniform between two rows, in each parameter's scale: log-uniform where the scale is log.
+
+    Whole-number parameters are uniform over the whole numbers of their range, both ends included.
+    """
 
     kind = "uniform"
 
@@ -133,16 +136,20 @@ class Uniform(Distribution):
 
     def sample(self, n: int, rng: np.random.Generator) -> Array:
         a, b = self.space.to_scale(self.low), self.space.to_scale(self.high)
-        rows = self.space.from_scale(a + (b - a) * rng.random((n, len(self.space))))
+        u = rng.random((n, len(self.space)))
+        whole = np.floor(self.low + u * (self.high - self.low + 1))
+        rows = np.where(self.space.discrete, whole, self.space.from_scale(a + (b - a) * u))
         return self.space.round(np.clip(rows, self.low, self.high))
 
     @property
     def mean(self) -> Array:
-        return self.space.from_scale((self.space.to_scale(self.low) + self.space.to_scale(self.high)) / 2)
+        middle = self.space.from_scale((self.space.to_scale(self.low) + self.space.to_scale(self.high)) / 2)
+        return self.space.round(middle)
 
     def log_prob(self, rows: ArrayLike) -> Array:
         x = np.atleast_2d(np.asarray(rows, dtype=float))
         width = self.space.to_scale(self.high) - self.space.to_scale(self.low)
+        width = np.where(self.space.discrete, self.high - self.low + 1, width)
         inside = np.all((x >= self.low) & (x <= self.high), axis=1)
         density = -np.log(width).sum() - _log_jacobian(self.space, x)
         masked: Array = np.where(inside, density, -np.inf)

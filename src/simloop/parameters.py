@@ -135,6 +135,10 @@ class ParameterSpace:
     def log(self) -> NDArray[np.bool_]:
         return np.array([p.scale == "log" for p in self.parameters], dtype=bool)
 
+    @cached_property
+    def discrete(self) -> NDArray[np.bool_]:
+        return np.array([p.discrete for p in self.parameters], dtype=bool)
+
     def index(self, name: str) -> int:
         """Return the column of parameter `name`; an unknown name is answered by close matches."""
         if name not in self.names:
@@ -196,8 +200,7 @@ class ParameterSpace:
 
     def round(self, rows: Array) -> Array:
         """Round the discrete parameters of rows (n, d) to whole numbers and clip all to their bounds."""
-        whole = np.array([p.discrete for p in self.parameters], dtype=bool)
-        return np.clip(np.where(whole, np.round(rows), rows), self.low, self.high)
+        return np.clip(np.where(self.discrete, np.round(rows), rows), self.low, self.high)
 
     def to_dict(self) -> list[dict[str, Any]]:
         return [asdict(p) for p in self.parameters]

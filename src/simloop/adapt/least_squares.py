@@ -72,6 +72,11 @@ class LeastSquares:
         checkpoint: Checkpoint | None = None,
         progress: Progress = silent,
     ) -> Adaptation:
+        if prior.space.discrete.any():
+            name = prior.space.names[int(prior.space.discrete.argmax())]
+            raise InputError(
+                f"least-squares: parameter {name!r} takes whole numbers, along which nothing can be derived"
+            )
         began = time.perf_counter()
         state: dict[str, Any] = (checkpoint and checkpoint.load()) or {
             "candidates": [], "start costs": [], "z": None, "damping": 1e-2, "done": False, "history": [],
