@@ -125,7 +125,8 @@ class TrajectorySet:
         lengths = np.diff(self.offsets)
         if len(lengths) and (lengths != lengths[0]).any():
             raise InputError("these episodes have different lengths")
-        return self.values.reshape(len(self), -1, self.values.shape[1])
+        length = int(lengths[0]) if len(lengths) else 0
+        return self.values.reshape(len(self), length, self.values.shape[1])
 
     def episode(self, e: int) -> TrajectorySet:
         """Return episode e alone."""

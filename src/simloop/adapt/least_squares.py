@@ -136,9 +136,8 @@ class LeastSquares:
             save()
             progress(
                 f"least-squares: step {len(state['history'])}, residual {record['scale']:.3g}",
-                0.1 + 0.9 * len(state["history"]) / self.iterations,
+                1.0 if state["done"] else 0.1 + 0.9 * len(state["history"]) / self.iterations,
             )
-        progress("least-squares: done", 1.0)
         mean = prior.space.from_scale(np.array(state["z"]))
         covariance, diagnostics = problem.uncertainty(np.array(state["z"]))
         return Adaptation(

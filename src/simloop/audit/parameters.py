@@ -84,14 +84,14 @@ def audit_parameters(world: World, target: Target, *, horizon: float = 0.5, coun
     names = space.names
     alike = [(names[i], names[j], float(cosine[i, j])) for j in range(len(names)) for i in range(j)
              if abs(cosine[i, j]) > ALIKE]  # fmt: skip
-    half = windows.take(np.arange(len(windows) // 2))  # noise is keyed by a segment's number, so the first ones
+    half = windows.take(np.arange((len(windows) + 1) // 2))  # noise is keyed by a segment's number, so the first ones
     again, _ = _run(world, windows, space.default)
     part, _ = _run(world, half, space.default)
     return Audit(
         effects=effects,
         dead=[n for n, e in effects.items() if not e > NO_EFFECT],
         alike=sorted(alike, key=lambda p: -abs(p[2])),
-        reproducible=again.tobytes() == base.tobytes() and part.tobytes() == base[: len(windows) // 2].tobytes(),
+        reproducible=again.tobytes() == base.tobytes() and part.tobytes() == base[: (len(windows) + 1) // 2].tobytes(),
         diverged=diverged,
         windows=len(windows),
         target=target.name,
