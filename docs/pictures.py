@@ -319,6 +319,8 @@ def save(figure: Figure, path: Path, look: Path | None = None) -> None:
 def main(names: list[str]) -> None:
     """Draw the named pictures, or all; an argument `--png=FOLDER` writes PNGs there too."""
     folders = [Path(n.removeprefix("--png=")) for n in names if n.startswith("--png=")]
+    for folder in folders:
+        folder.mkdir(parents=True, exist_ok=True)
     wanted = [n for n in names if not n.startswith("--")] or list(PICTURES)
     with matplotlib.rc_context(STYLE):
         for name in wanted:
