@@ -17,7 +17,7 @@ from simloop.adapt.adaptation import Adaptation
 from simloop.columns import Column, ColumnMap
 from simloop.distributions import Distribution, Point
 from simloop.gap import Gap, windowed_gaps
-from simloop.gap.windowed import RESAMPLES, _errors, _interval
+from simloop.gap.windowed import RESAMPLES, percentile_interval, window_errors
 from simloop.loop import starting_point
 from simloop.randomness import stream
 from simloop.targets.windows import Windows
@@ -82,12 +82,12 @@ def _against_measured_torque(world: World, replay: Replay, arms: dict[str, Distr
     )
     windows = replay.windows(0.2)
     other = Replay(world, get_target("double-pendulum/design-a0/test", world, measured).recordings).windows(0.2)
-    nominal = _errors(world, other, Point(world.parameters), 1, 0)[:, 0]
+    nominal = window_errors(world, other, Point(world.parameters), 1, 0)[:, 0]
     print(f"a0: nominal with tau_meas: RMSE {_rms(nominal).round(4)}")
     for name in ("least-squares", "simopt"):
         fit = arms[name]
         assert fit is not None
-        error = _errors(world, windows, Point(world.parameters, fit.mean), 1, 0)[:, 0]
+        error = window_errors(world, windows, Point(world.parameters, fit.mean), 1, 0)[:, 0]
         value, (low, high) = _paired(error, nominal, windows)
         print(f"a0: {name} against nominal with tau_meas: ratio {value:.3f} [{low:.2f}, {high:.2f}]", flush=True)
 
@@ -99,4 +99,4 @@ def _rms(error: np.ndarray) -> np.ndarray:
 def _paired(error: np.ndarray, base: np.ndarray, windows: Windows) -> tuple[float, tuple[float, float]]:
     index = stream(0, "benchmarks", "paired").integers(len(windows), size=(RESAMPLES, len(windows)))
     ratios = _rms(error[index]).mean(-1) / _rms(base[index]).mean(-1)
-    return float(_rms(error).mean() / _rms(base).mean()), _interval(ratios)
+    return float(_rms(error).mean() / _rms(base).mean()), percentile_interval(ratios)

@@ -44,11 +44,11 @@ def windowed_gaps(
         reference: the arm that ratios are taken to; the default parameters if it is not among the arms.
         seed: of the draws and of the bootstrap.
     """
-    errors = {name: _errors(world, windows, d, draws, seed) for name, d in arms.items()}
+    errors = {name: window_errors(world, windows, d, draws, seed) for name, d in arms.items()}
     weights = _bootstrap(windows, seed)
     channels = world.measured
     scales = _scales(channels, windows, world)
-    base = errors[reference] if reference in errors else _errors(world, windows, Point(world.parameters), 1, seed)
+    base = errors[reference] if reference in errors else window_errors(world, windows, Point(world.parameters), 1, seed)
     gaps = []
     for name, error in errors.items():
         paired = np.all(np.isfinite(error), axis=(1, 2)) & np.all(np.isfinite(base), axis=(1, 2))
@@ -62,7 +62,7 @@ def windowed_gaps(
             Gap(
                 name=name,
                 value=float(rmse[0].mean()),
-                interval=_interval(rmse[1:].mean(1)),
+                interval=percentile_interval(rmse[1:].mean(1)),
                 unit=channels[0].unit if (scales == 1).all() else "of persistence",
                 median=float(median[0].mean()),
                 parts=_parts(channels, error, world, windows),
@@ -70,15 +70,15 @@ def windowed_gaps(
                 diverged=int((~np.isfinite(error)).any(axis=2).sum()),
                 draws=error.shape[1],
                 ratio=None if is_base else float(ratio[0]),
-                ratio_interval=None if is_base else _interval(ratio[1:]),
+                ratio_interval=None if is_base else percentile_interval(ratio[1:]),
                 median_ratio=None if is_base else float(median_ratio[0]),
-                median_ratio_interval=None if is_base else _interval(median_ratio[1:]),
+                median_ratio_interval=None if is_base else percentile_interval(median_ratio[1:]),
             )
         )
     return gaps
 
 
-def _errors(world: World, windows: Windows, distribution: Distribution | None, draws: int, seed: int) -> Array:
+def window_errors(world: World, windows: Windows, distribution: Distribution | None, draws: int, seed: int) -> Array:
     """Signed errors at the windows' ends, (n, draws, C); NaN where the simulation diverged."""
     real = windows.measured[:, -1:]
     if distribution is None:
@@ -108,7 +108,7 @@ def _scales(channels: tuple[Channel, ...], windows: Windows, world: World) -> Ar
     """1 for each channel where all share a unit, else the error of persistence, so that they can be averaged."""
     if len({"rad" if c.kind == "quaternion" else c.unit for c in channels}) == 1:
         return np.ones(len(channels))
-    still = _errors(world, windows, None, 1, 0)[:, 0]
+    still = window_errors(world, windows, None, 1, 0)[:, 0]
     return np.asarray(np.maximum(np.sqrt((still**2).mean(axis=0)), 1e-12))
 
 
@@ -161,7 +161,7 @@ def _parts(channels: tuple[Channel, ...], error: Array, world: World, windows: W
     )
 
 
-def _interval(values: Array) -> Interval:
+def percentile_interval(values: Array) -> Interval:
     known = values[np.isfinite(values)]
     low, high = np.percentile(known, [2.5, 97.5]) if len(known) else (np.nan, np.nan)
     return float(low), float(high)
