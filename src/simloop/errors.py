@@ -32,3 +32,8 @@ def unknown(what: str, name: str, names: Iterable[str]) -> InputError:
 
 class DataWarning(UserWarning):
     """Something in the data is probably not what its owner thinks; the message gives the evidence."""
+
+
+def count(n: int, what: str) -> str:
+    """Return "1 file", "2 files", ..."""
+    return f"{n} {what}{'' if n == 1 else 's'}"

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from simloop.columns import Column, ColumnMap
-from simloop.errors import DataWarning, InputError, did_you_mean
+from simloop.errors import DataWarning, InputError, count, did_you_mean
 from simloop.parameters import Array
 from simloop.trajectories import Channel, TrajectorySet
 
@@ -150,7 +150,7 @@ def _read_csv(file: Path, needed: Collection[str]) -> dict[str, Array]:
         except ValueError:
             raise InputError(f"{file}: cannot be read as a table of numbers") from None
     if rows.shape[1] != len(names):
-        raise InputError(f"{_place(file, 0)}: {rows.shape[1]} values for {_count(len(names), 'column name')}")
+        raise InputError(f"{_place(file, 0)}: {rows.shape[1]} values for {count(len(names), 'column name')}")
     return dict(zip(names, rows.T, strict=True))
 
 
@@ -170,7 +170,7 @@ def _check_cells(file: Path, delimiter: str, names: list[str], needed: Collectio
             for cells in filter(None, reader):
                 at = f"{file}, line {reader.line_num}"
                 if len(cells) != len(names):
-                    raise InputError(f"{at}: {_count(len(cells), 'value')} for {_count(len(names), 'column name')}")
+                    raise InputError(f"{at}: {count(len(cells), 'value')} for {count(len(names), 'column name')}")
                 for name, cell in zip(names, cells, strict=True):
                     if name in needed and not _is_number(cell):
                         what = repr(cell) if cell.strip() else "nothing"
@@ -262,7 +262,7 @@ def _column(table: dict[str, Array], file: Path, column: Column, channel: Channe
     if bad.any():
         row, j = np.argwhere(bad)[0]
         raise InputError(
-            f"{_place(file, row)}, column {names[j]!r}: {x[row, j]:g} ({_count(bad.any(axis=1).sum(), 'such row')});"
+            f"{_place(file, row)}, column {names[j]!r}: {x[row, j]:g} ({count(bad.any(axis=1).sum(), 'such row')});"
             " expected finite numbers: cut these rows out of the log"
         )
     return x * (_units(channel)[column.unit] if column.unit is not None else 1.0)
@@ -288,7 +288,7 @@ def _check_map(columns: ColumnMap, channels: Sequence[Channel], actions: Sequenc
     mapped = [(c, columns.channels[c.name]) for c in channels] + [(a, columns.actions[a.name]) for a in actions]
     for channel, column in [(Channel("time", "s"), columns.time), *mapped]:
         if len(column.names) != channel.width:
-            wanted = "'column: [w, x, y, z]'" if channel.kind == "quaternion" else _count(channel.width, "column")
+            wanted = "'column: [w, x, y, z]'" if channel.kind == "quaternion" else count(channel.width, "column")
             got = ", ".join(map(repr, column.names)) or "none"
             raise InputError(f"{columns.source}: {channel.name!r} needs {wanted}, got {got}")
         known = _units(channel)
@@ -300,7 +300,7 @@ def _check_map(columns: ColumnMap, channels: Sequence[Channel], actions: Sequenc
 def _check_time(time: Array, file: Path) -> Array:
     """Return which rows to keep; raise where the time runs backwards."""
     if len(time) < 2:
-        raise InputError(f"{file}: {_count(len(time), 'row')}; a recording has at least 2")
+        raise InputError(f"{file}: {count(len(time), 'row')}; a recording has at least 2")
     step = np.diff(time)
     if (step < 0).any():
         row = int(np.argmax(step < 0)) + 1
@@ -314,7 +314,7 @@ def _check_time(time: Array, file: Path) -> Array:
     if not keep.all():
         warnings.warn(
             f"{_place(file, int(np.argmin(keep)))}: repeats the time of the row before"
-            f" ({_count(int((~keep).sum()), 'such row')}, dropped)",
+            f" ({count(int((~keep).sum()), 'such row')}, dropped)",
             DataWarning,
             stacklevel=3,
         )
@@ -330,7 +330,7 @@ def _jumps(time: Array, file: Path) -> list[int]:
     at = [int(i) + 1 for i in np.flatnonzero(step > limit)]
     if at:
         warnings.warn(
-            f"{file}: the time jumps at {_count(len(at), 'row')} (first by {step[at[0] - 1]:.3g} s at"
+            f"{file}: the time jumps at {count(len(at), 'row')} (first by {step[at[0] - 1]:.3g} s at"
             f" {time[at[0] - 1]:.3g} s, where a usual step is {np.median(step):.2g} s); the recording was split there",
             DataWarning,
             stacklevel=3,
@@ -379,10 +379,6 @@ def _place(file: Path, row: int) -> str:
     with open(file, encoding="utf-8-sig") as lines:
         filled = (number for number, line in enumerate(lines, 1) if number > 1 and line.strip())
         return f"{file}, line {next(itertools.islice(filled, row, None))}"
-
-
-def _count(n: int, what: str) -> str:
-    return f"{n} {what}{'' if n == 1 else 's'}"
 
 
 def _shortened(names: list[str]) -> str:

@@ -22,7 +22,7 @@ from simloop.adapt.adaptation import Progress, silent
 from simloop.columns import ColumnMap
 from simloop.config import Strict, read_yaml
 from simloop.distributions import Distribution, Normal, Point
-from simloop.errors import InputError
+from simloop.errors import InputError, count
 from simloop.gap import Gap, windowed_gaps
 from simloop.parameters import Array
 from simloop.randomness import stream
@@ -33,6 +33,7 @@ from simloop.targets.windows import Replay
 from simloop.trajectories import difference
 from simloop.worlds import World, get_world
 
+YEAR = 365.25 * 86400  # s
 #: below this coverage of its 90 % band a fit is called too sure of itself
 TOO_SURE = 0.75
 
@@ -321,11 +322,6 @@ def provenance_sentence(target: Target) -> str:
     return f"NOT REAL: {target.description} ({target.provenance}; {count(files, 'recording')})"
 
 
-def count(n: int, what: str) -> str:
-    """ "1 file", "2 files"."""
-    return f"{n} {what}" if n == 1 else f"{n} {what}s"
-
-
 def versions(world: World) -> dict[str, str]:
     """Versions that a result depends on."""
     return {
@@ -389,5 +385,9 @@ def quantity(value: float, unit: str) -> str:
 def years_per_hour(result: dict[str, Any]) -> float:
     """Years of simulated time that an hour of the run's adaptations gives."""
     fits = [s for name, s in result["stages"].items() if name.startswith("adapt-")]
-    wall = sum(s["wall_seconds"] for s in fits)
-    return float(sum(s["simulated_seconds"] for s in fits) / max(wall, 1e-9) * 3600 / (365.25 * 86400))
+    return years_in_an_hour(sum(s["simulated_seconds"] for s in fits), sum(s["wall_seconds"] for s in fits))
+
+
+def years_in_an_hour(simulated_seconds: float, wall_seconds: float) -> float:
+    """Years of simulated time in an hour, at the rate of what was simulated in some wall-clock time."""
+    return float(simulated_seconds / max(wall_seconds, 1e-9) * 3600 / YEAR)

@@ -17,6 +17,7 @@ from simloop.distributions import Distribution, Normal, Point
 from simloop.errors import DataWarning, InputError
 from simloop.gap import Gap, windowed_gaps
 from simloop.loop import (
+    YEAR,
     AdaptStep,
     LoopFile,
     adapt_stage,
@@ -31,6 +32,7 @@ from simloop.loop import (
     short_name,
     too_sure,
     versions,
+    years_in_an_hour,
     years_per_hour,
 )
 from simloop.runs import Resume, Run, write_json
@@ -195,7 +197,7 @@ def show_moves(adaptation: Adaptation, start: Normal) -> None:
         narrowed = np.clip(1 - fit.spread[j] / start.spread[j], 0, 1)
         band = f"{max(low[j], p.low):.3g} to {min(high[j], p.high):.3g}"
         rows.append([p.name, f"{p.default:.4g}", f"{fit.mean[j]:.4g}", moved, band, p.unit, f"{narrowed:.0%}"])
-    per_hour = adaptation.simulated_seconds / max(adaptation.wall_seconds, 1e-9) * 3600 / (365.25 * 86400)
+    per_hour = years_in_an_hour(adaptation.simulated_seconds, adaptation.wall_seconds)
     terminal.table(
         ["parameter", "default", "fitted", "moved", "90 % of the fit", "unit", "narrowed by"],
         rows,
@@ -298,7 +300,7 @@ class LoopResult:
                 terminal.say(warning)
         terminal.say(headline(self.record))
         years = years_per_hour(self.record)
-        terminal.say(f"An hour gives {years:.3f} years of simulation ({years * 365.25 * 24:.0f} times real time).")
+        terminal.say(f"An hour gives {years:.3f} years of simulation ({years * YEAR / 3600:.0f} times real time).")
         terminal.say(f"report: {self.report}")
 
 
