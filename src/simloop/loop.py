@@ -17,7 +17,7 @@ import numpy as np
 from pydantic import Field, field_validator
 
 import simloop
-from simloop.adapt import Adaptation, Comparison, LeastSquares, SimOpt, get_method
+from simloop.adapt import Adaptation, Comparison, Method, get_method
 from simloop.adapt.adaptation import Progress, silent
 from simloop.columns import ColumnMap
 from simloop.config import Strict, read_yaml
@@ -196,7 +196,7 @@ def adapt_stage(
         raise InputError(f"{file}: damaged; delete this file and give the same command again") from None
 
 
-def starting_point(world: World, method: LeastSquares | SimOpt) -> Normal:
+def starting_point(world: World, method: Method) -> Normal:
     """The world's own distribution that a method starts from."""
     start = world.distributions()[method.starts_from]
     assert isinstance(start, Normal)

@@ -30,11 +30,13 @@ from simloop.loop import (
     recordings_hash,
     run_loop,
     short_name,
+    starting_point,
     too_sure,
     versions,
     years_in_an_hour,
     years_per_hour,
 )
+from simloop.randomness import stream
 from simloop.runs import Resume, Run, write_json
 from simloop.targets import Target
 from simloop.targets.windows import Replay
@@ -183,20 +185,22 @@ class FitResult:
 
 
 def show_moves(adaptation: Adaptation, start: Normal) -> None:
-    """Print what moved and by how much."""
+    """Print what moved and by how much, of any kind of distribution; what a fit added to the world comes last."""
     import numpy as np
 
     fit = adaptation.distribution
     space = fit.space
-    assert isinstance(fit, Normal)
+    draws = fit.sample(2000, stream(0, "moves"))
+    low, high = np.quantile(draws, [0.05, 0.95], axis=0)
+    spread = fit.spread if isinstance(fit, Normal) else space.to_scale(draws).std(axis=0)
     rows = []
-    z = space.to_scale(fit.mean)
-    low, high = (space.from_scale(z + s * 1.645 * fit.spread) for s in (-1, 1))
     for j, p in enumerate(space):
-        moved = f"x {fit.mean[j] / p.default:.2f}" if p.default else f"{fit.mean[j] - p.default:+.3g}"
-        narrowed = np.clip(1 - fit.spread[j] / start.spread[j], 0, 1)
-        band = f"{max(low[j], p.low):.3g} to {min(high[j], p.high):.3g}"
-        rows.append([p.name, f"{p.default:.4g}", f"{fit.mean[j]:.4g}", moved, band, p.unit, f"{narrowed:.0%}"])
+        own = p.name in start.space.names
+        moved = f"x {fit.mean[j] / p.default:.2f}" if own and p.default else f"{fit.mean[j] - p.default * own:+.3g}"
+        narrowed = f"{np.clip(1 - spread[j] / start.spread[start.space.index(p.name)], 0, 1):.0%}" if own else "-"
+        band = f"{low[j]:.3g} to {high[j]:.3g}"
+        default = f"{p.default:.4g}" if own else "0"
+        rows.append([p.name, default, f"{fit.mean[j]:.4g}", moved, band, p.unit, narrowed])
     per_hour = years_in_an_hour(adaptation.simulated_seconds, adaptation.wall_seconds)
     terminal.table(
         ["parameter", "default", "fitted", "moved", "90 % of the fit", "unit", "narrowed by"],
@@ -249,9 +253,7 @@ def fit_into(
     arms = {"default": Point(world.parameters), method: Point(world.parameters, adaptation.distribution.mean)}
     default, fitted = windowed_gaps(world, windows, arms, seed=seed)
     gap = GapResult(fitted, [default, fitted], target, windows.horizon, versions(world))
-    start = world.distributions()[get_method(method).starts_from]
-    assert isinstance(start, Normal)
-    return FitResult(adaptation, gap, start, target, folder)
+    return FitResult(adaptation, gap, starting_point(world, get_method(method)), target, folder)
 
 
 @dataclass(frozen=True)
@@ -290,11 +292,9 @@ class LoopResult:
         for step in self.record["configuration"]["loop"]["adapt"]:
             from simloop.worlds import get_world
 
+            world = get_world(self.record["configuration"]["loop"]["world"])
             adaptation = Adaptation.from_dict(stages[f"adapt-{step['method']}"])
-            start = get_world(self.record["configuration"]["loop"]["world"]).distributions()
-            prior = start[get_method(step["method"]).starts_from]
-            assert isinstance(prior, Normal)
-            show_moves(adaptation, prior)
+            show_moves(adaptation, starting_point(world, get_method(step["method"])))
         for drawn in stages["gap-after-draws"][0]["gaps"]:
             if warning := too_sure(Gap.from_dict(drawn)):
                 terminal.say(warning)

@@ -1,13 +1,25 @@
-"""The contract of an adaptation: real data in, a better distribution over a world's parameters out."""
+"""The contract of an adaptation: real data in, a better distribution over a world's parameters out.
+
+    fit = get_method("least-squares", {"starts": 1}).fit(Comparison(world, target), prior, seed=7)
+    fit.distribution, fit.rollouts, fit.diagnostics
+
+A method is a frozen record of options and one function, `adapt`, that reads like its paper. `Method.fit` is the same
+for all: it gives them `Books`, which keep the state between steps, count what was simulated, and go on from a
+checkpoint as if nothing had happened.
+"""
 
 from __future__ import annotations
 
+import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from importlib.util import find_spec
+from typing import Any, ClassVar
 
 from simloop.adapt.comparison import Comparison
 from simloop.distributions import Distribution, Normal
+from simloop.errors import MissingExtraError
 from simloop.runs import Checkpoint
 
 #: told what is being done and which fraction of it is done
@@ -48,10 +60,66 @@ class Adaptation:
         return cls(**{**record, "distribution": Distribution.from_dict(record["distribution"])})
 
 
-class Method(Protocol):
-    """A way to adapt: an object whose fields are its options, with one method."""
+class Books:
+    """The books of one fit: its state between steps, and what it simulated and took, over all its processes.
 
-    name: str
+    Attributes:
+        seed: of everything random.
+        budget: the largest number of windows to simulate; None for the method's own.
+        state: what the method needs to go on, JSON-able; the last saved one where there is a checkpoint.
+    """
+
+    def __init__(
+        self, comparison: Comparison, seed: int, budget: int | None, checkpoint: Checkpoint | None, progress: Progress
+    ) -> None:
+        self.seed, self.budget, self.progress = seed, budget, progress
+        self._comparison, self._checkpoint = comparison, checkpoint
+        state = (checkpoint and checkpoint.load()) or {}
+        # where the counters would have stood at the start, had one process done everything
+        self._rollouts = comparison.rollouts - state.pop("rollouts", 0)
+        self._simulated = comparison.simulated_seconds - state.pop("simulated_seconds", 0.0)
+        self._began = time.perf_counter() - state.pop("wall_seconds", 0.0)
+        self.state: dict[str, Any] = state
+
+    def begin(self, **first: Any) -> dict[str, Any]:
+        """Return the state to go on from: `first`, unless there was a checkpoint."""
+        self.state = self.state or first
+        return self.state
+
+    def save(self, message: str, fraction: float, **changes: Any) -> None:
+        """Put changes into the state, keep it, and tell progress how far the fit is (0 to 1)."""
+        self.state.update(changes)
+        if self._checkpoint:
+            self._checkpoint.save({**self.state, **self.spent()})
+        self.progress(message, fraction)
+
+    @property
+    def rollouts(self) -> int:
+        """Windows simulated so far."""
+        return self._comparison.rollouts - self._rollouts
+
+    def spent(self) -> dict[str, Any]:
+        """What the fit cost so far, as an `Adaptation` records it."""
+        return {
+            "rollouts": self.rollouts,
+            "simulated_seconds": self._comparison.simulated_seconds - self._simulated,
+            "wall_seconds": time.perf_counter() - self._began,
+        }
+
+
+class Method(ABC):
+    """A way to adapt: a frozen dataclass whose fields are its options, with one function, `adapt`.
+
+    Options are numbers above 0, tuples of them, truth values, and strings of a `Literal`. Whatever needs another
+    package imports it inside its functions and names it in `needs`.
+    """
+
+    name: ClassVar[str]
+    #: the world's own distribution that the method starts from: "prior" or "search"
+    starts_from: ClassVar[str] = "prior"
+    #: packages that the method imports, and the extra that brings them
+    needs: ClassVar[tuple[str, ...]] = ()
+    extra: ClassVar[str] = ""
 
     def fit(
         self,
@@ -73,4 +141,17 @@ class Method(Protocol):
             checkpoint: where to keep the state between iterations, and from where to go on.
             progress: told of each iteration.
         """
-        ...
+        self.check_installed()
+        books = Books(comparison, seed, budget, checkpoint, progress)
+        distribution, diagnostics = self.adapt(comparison, prior, books)
+        return Adaptation(self.name, distribution, books.state.get("history", []), diagnostics, **books.spent())
+
+    @abstractmethod
+    def adapt(self, comparison: Comparison, prior: Normal, books: Books) -> tuple[Distribution, dict[str, Any]]:
+        """Return the fitted distribution and the diagnostics; `books.state["history"]` becomes the history."""
+
+    @classmethod
+    def check_installed(cls) -> None:
+        """Raise a MissingExtraError where a package that the method needs is not installed."""
+        if any(find_spec(package) is None for package in cls.needs):
+            raise MissingExtraError(f"method '{cls.name}'", cls.extra)

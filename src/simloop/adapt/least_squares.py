@@ -15,19 +15,17 @@ native call each. Per window w with residual r_w (compared instants x channels):
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
-from simloop.adapt.adaptation import Adaptation, Progress, silent
+from simloop.adapt.adaptation import Books, Method
 from simloop.adapt.comparison import Comparison
 from simloop.distributions import Normal
 from simloop.errors import InputError
 from simloop.parameters import Array
 from simloop.randomness import stream
-from simloop.runs import Checkpoint
 from simloop.targets.windows import Windows
 
 #: finite-difference step, as a fraction of the prior's spread: so small that its own error does not pass for
@@ -39,7 +37,7 @@ _TRIAL_STEPS = 4
 
 
 @dataclass(frozen=True)
-class LeastSquares:
+class LeastSquares(Method):
     """Batched Levenberg-Marquardt with priors, a robust loss, several horizons and several starts.
 
     Attributes:
@@ -62,93 +60,65 @@ class LeastSquares:
     tail: float = 1.0
     tolerance: float = 2e-3
 
-    def fit(
-        self,
-        comparison: Comparison,
-        prior: Normal,
-        *,
-        seed: int = 0,
-        budget: int | None = None,
-        checkpoint: Checkpoint | None = None,
-        progress: Progress = silent,
-    ) -> Adaptation:
+    def adapt(self, comparison: Comparison, prior: Normal, books: Books) -> tuple[Normal, dict[str, Any]]:
         if prior.space.discrete.any():
             name = prior.space.names[int(prior.space.discrete.argmax())]
             raise InputError(
                 f"least-squares: parameter {name!r} takes whole numbers, along which nothing can be derived"
             )
-        began = time.perf_counter()
-        state: dict[str, Any] = (checkpoint and checkpoint.load()) or {
-            "candidates": [], "start costs": [], "z": None, "damping": 1e-2, "done": False, "history": [],
-            "rollouts": 0, "simulated_seconds": 0.0, "wall_seconds": 0.0,
-        }  # fmt: skip
-        comparison.rollouts += state["rollouts"]
-        comparison.simulated_seconds += state["simulated_seconds"]
-        before = comparison.rollouts - state["rollouts"], comparison.simulated_seconds - state["simulated_seconds"]
-        wall_before = state["wall_seconds"]
-
-        def save() -> None:
-            state["rollouts"] = comparison.rollouts - before[0]
-            state["simulated_seconds"] = comparison.simulated_seconds - before[1]
-            state["wall_seconds"] = wall_before + time.perf_counter() - began
-            if checkpoint:
-                checkpoint.save(state)
-
+        state = books.begin(**{"candidates": [], "start costs": [], "z": None, "damping": 1e-2, "done": False,
+                               "history": []})  # fmt: skip
         horizons = sorted({min(h, comparison.replay.longest_window) for h in self.horizons})
         groups = [comparison.cut(h, stride=self.stride * h) for h in horizons]
         problem = _Problem(comparison, groups, prior, self.tail)
         coarse = _Problem(
             comparison, [w.take(np.arange(0, len(w), max(1, len(w) // 24))) for w in groups], prior, self.tail
         )
-        starts = _starts(prior, self.starts, seed)
+        starts = _starts(prior, self.starts, books.seed)
         several = len(starts) if len(starts) > 1 else 0
         least = coarse.step_rollouts * (_TRIAL_STEPS * several + min(several, 1)) + 2 * problem.step_rollouts
-        if budget is not None and budget < least:
+        if books.budget is not None and books.budget < least:
             raise InputError(
                 f"least-squares: its starts, one step and the uncertainty simulate {least} windows, more than the"
-                f" budget of {budget}; give a larger budget, fewer starts, or a larger stride"
+                f" budget of {books.budget}; give a larger budget, fewer starts, or a larger stride"
             )
+        self._choose_start(coarse, starts, books)
+        while not state["done"]:
+            z, damping, record = problem.step(np.array(state["z"]), state["damping"])
+            record = {"iteration": len(state["history"]) + 1, **record, "rollouts": books.rollouts}
+            over = books.budget is not None and books.rollouts + 2 * problem.step_rollouts > books.budget
+            done = record["gain"] < self.tolerance or record["iteration"] >= self.iterations or over
+            books.save(
+                f"least-squares: step {record['iteration']}, residual {record['scale']:.3g}",
+                1.0 if done else 0.1 + 0.9 * record["iteration"] / self.iterations,
+                z=z.tolist(),
+                damping=damping,
+                done=bool(done),
+                history=[*state["history"], record],
+            )
+        mean = prior.space.from_scale(np.array(state["z"]))
+        covariance, diagnostics = problem.uncertainty(np.array(state["z"]))
+        diagnostics |= {"costs of the starts": state["start costs"], "windows": sum(map(len, groups))}
+        return Normal(prior.space, np.clip(mean, prior.space.low, prior.space.high), covariance), diagnostics
+
+    def _choose_start(self, coarse: _Problem, starts: Array, books: Books) -> None:
+        """A few steps from each start (m, d) on a part of the windows; the best goes on as the state's z."""
+        state = books.state
         while len(state["candidates"]) < len(starts) > 1:
             z = starts[len(state["candidates"])]
             damping = 1e-2
             for _ in range(_TRIAL_STEPS):
                 z, damping, record = coarse.step(z, damping)
-            state["candidates"].append(z.tolist())
-            save()
-            done = len(state["candidates"])
-            progress(
+            done = len(state["candidates"]) + 1
+            books.save(
                 f"least-squares: start {done} of {len(starts)}, residual {record['scale']:.3g}",
                 0.1 * done / len(starts),
+                candidates=[*state["candidates"], z.tolist()],
             )
         if state["z"] is None:
             points = np.array(state["candidates"] or starts[:1])
-            state["start costs"] = coarse.costs_of(points)
-            state["z"] = points[int(np.argmin(state["start costs"]))].tolist()
-            save()
-
-        while not state["done"]:
-            z, damping, record = problem.step(np.array(state["z"]), state["damping"])
-            spent = comparison.rollouts - before[0]
-            state["history"].append({"iteration": len(state["history"]) + 1, **record, "rollouts": spent})
-            state.update(z=z.tolist(), damping=damping)
-            over = budget is not None and spent + 2 * problem.step_rollouts > budget
-            state["done"] = record["gain"] < self.tolerance or len(state["history"]) >= self.iterations or over
-            save()
-            progress(
-                f"least-squares: step {len(state['history'])}, residual {record['scale']:.3g}",
-                1.0 if state["done"] else 0.1 + 0.9 * len(state["history"]) / self.iterations,
-            )
-        mean = prior.space.from_scale(np.array(state["z"]))
-        covariance, diagnostics = problem.uncertainty(np.array(state["z"]))
-        return Adaptation(
-            method=self.name,
-            distribution=Normal(prior.space, np.clip(mean, prior.space.low, prior.space.high), covariance),
-            history=state["history"],
-            diagnostics={**diagnostics, "costs of the starts": state["start costs"], "windows": sum(map(len, groups))},
-            rollouts=comparison.rollouts - before[0],
-            simulated_seconds=comparison.simulated_seconds - before[1],
-            wall_seconds=wall_before + time.perf_counter() - began,
-        )
+            costs = coarse.costs_of(points)
+            state.update({"start costs": costs, "z": points[int(np.argmin(costs))].tolist()})
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,23 +14,21 @@ and is truncated to the bounds.
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
-from simloop.adapt.adaptation import Adaptation, Progress, silent
+from simloop.adapt.adaptation import Books, Method
 from simloop.adapt.comparison import Comparison
 from simloop.distributions import Normal
 from simloop.errors import InputError
 from simloop.parameters import Array
 from simloop.randomness import stream
-from simloop.runs import Checkpoint
 
 
 @dataclass(frozen=True)
-class SimOpt:
+class SimOpt(Method):
     """Relative-entropy policy search over a Gaussian.
 
     Attributes:
@@ -52,34 +50,22 @@ class SimOpt:
     temperature: float = 1e-3
     horizon: float = 0.2
 
-    def fit(
-        self,
-        comparison: Comparison,
-        prior: Normal,
-        *,
-        seed: int = 0,
-        budget: int | None = None,
-        checkpoint: Checkpoint | None = None,
-        progress: Progress = silent,
-    ) -> Adaptation:
+    def adapt(self, comparison: Comparison, prior: Normal, books: Books) -> tuple[Normal, dict[str, Any]]:
         space = prior.space
         windows = comparison.cut(self.horizon)
         count = min(self.windows, len(windows))
-        iterations = self.iterations if budget is None else min(self.iterations, budget // (self.samples * count))
+        each = self.samples * count
+        iterations = self.iterations if books.budget is None else min(self.iterations, books.budget // each)
         if iterations < 1:
             raise InputError(
-                f"simopt: one iteration simulates {self.samples} x {count} = {self.samples * count} windows, more than"
-                f" the budget of {budget}; give a larger budget, or fewer samples or windows"
+                f"simopt: one iteration simulates {self.samples} x {count} = {each} windows, more than"
+                f" the budget of {books.budget}; give a larger budget, or fewer samples or windows"
             )
-        state: dict[str, Any] = {"mean": prior.mean.tolist(), "covariance": prior.covariance.tolist(), "history": [],
-                                 "rollouts": 0, "simulated_seconds": 0.0, "wall_seconds": 0.0}  # fmt: skip
-        state = (checkpoint and checkpoint.load()) or state
+        state = books.begin(mean=prior.mean.tolist(), covariance=prior.covariance.tolist(), history=[])
         while (i := len(state["history"])) < iterations:
-            started = time.perf_counter()
-            before = comparison.rollouts, comparison.simulated_seconds
             distribution = Normal(space, state["mean"], state["covariance"])
-            chosen = stream(seed, "simopt", "windows", i).choice(len(windows), count, replace=False)
-            rows = distribution.sample(self.samples, stream(seed, "simopt", "rows", i))
+            chosen = stream(books.seed, "simopt", "windows", i).choice(len(windows), count, replace=False)
+            rows = distribution.sample(self.samples, stream(books.seed, "simopt", "rows", i))
             cost = comparison.discrepancy(rows, windows.take(np.sort(chosen)))
             if not np.isfinite(cost).any():
                 raise InputError(
@@ -98,26 +84,15 @@ class SimOpt:
                 "mean": space.from_scale(mean).tolist(),
                 "spread": np.sqrt(np.diag(covariance)).tolist(),
             }
-            state = {
-                "mean": np.clip(space.from_scale(mean), space.low, space.high).tolist(),
-                "covariance": covariance.tolist(),
-                "history": [*state["history"], record],
-                "rollouts": state["rollouts"] + comparison.rollouts - before[0],
-                "simulated_seconds": state["simulated_seconds"] + comparison.simulated_seconds - before[1],
-                "wall_seconds": state["wall_seconds"] + time.perf_counter() - started,
-            }
-            if checkpoint:
-                checkpoint.save(state)
-            progress(f"simopt: iteration {i + 1} of {iterations}, mean cost {record['cost']:.3g}", (i + 1) / iterations)
-        return Adaptation(
-            method=self.name,
-            distribution=Normal(space, state["mean"], state["covariance"]),
-            history=state["history"],
-            diagnostics={"samples": self.samples, "windows": count, "kl": self.kl},
-            rollouts=state["rollouts"],
-            simulated_seconds=state["simulated_seconds"],
-            wall_seconds=state["wall_seconds"],
-        )
+            books.save(
+                f"simopt: iteration {i + 1} of {iterations}, mean cost {record['cost']:.3g}",
+                (i + 1) / iterations,
+                mean=np.clip(space.from_scale(mean), space.low, space.high).tolist(),
+                covariance=covariance.tolist(),
+                history=[*state["history"], record],
+            )
+        fitted = Normal(space, state["mean"], state["covariance"])
+        return fitted, {"samples": self.samples, "windows": count, "kl": self.kl}
 
 
 def reps_weights(cost: Array, kl: float, least: float) -> tuple[Array, float]:
