@@ -107,7 +107,7 @@ def test_delay_shifts_and_blends_held_samples(pendulum: World) -> None:
     row = pendulum.parameters.row(
         {"actuator.motor.delay": 0.005, "actuator.motor.gain": 1.2, "actuator.motor.bias": 0.1}
     )
-    got = pendulum.channel.act(np.repeat(row[None], 5, axis=0), segments, seed=0, first=0)
+    got = pendulum.channel.act(np.repeat(row[None], 5, axis=0), segments, seed=0, numbers=np.arange(5))
     for i in range(5):
         u = segments.actions[segments.recording[i], :, 0]
         at = segments.start[i] + np.arange(20)
@@ -120,7 +120,7 @@ def test_delay_reaches_back_before_the_start(pendulum: World) -> None:
     u = np.arange(1.0, 31.0)[None, :, None]
     segments = Segments(np.zeros((1, 2)), u, np.zeros(1, int), np.zeros(1, int), 10)
     row = pendulum.parameters.row({"actuator.motor.delay": 0.006})
-    got = pendulum.channel.act(row[None], segments, seed=0, first=0)[0, :, 0]
+    got = pendulum.channel.act(row[None], segments, seed=0, numbers=np.arange(5))[0, :, 0]
     np.testing.assert_allclose(got, [1, 1, 1, 1, 2, 3, 4, 5, 6, 7])
 
 

@@ -20,16 +20,17 @@ from numpy.typing import NDArray
 from simloop.errors import InputError, unknown
 from simloop.parameters import Array
 
-ChannelKind = Literal["linear", "angle", "quaternion", "spin", "category"]
-_WIDTH = {"quaternion": 4, "spin": 3}
+ChannelKind = Literal["linear", "angle", "quaternion", "spin", "point", "category"]
+_WIDTH = {"quaternion": 4, "spin": 3, "point": 3}
 
 
 @dataclass(frozen=True)
 class Channel:
     """One observed or commanded quantity.
 
-    `width` columns: 4 for a quaternion (w, x, y, z), 3 for a spin (angular velocity in the body's frame), else 1.
-    `rate_of` names the channel whose time derivative this one is; recordings need not hold it.
+    `width` columns: 4 for a quaternion (w, x, y, z), 3 for a spin (angular velocity in the body's frame) and for a
+    point (a place or a velocity in space), else 1. `rate_of` names the channel whose time derivative this one is;
+    recordings need not hold it.
     """
 
     name: str
@@ -40,6 +41,20 @@ class Channel:
     @property
     def width(self) -> int:
         return _WIDTH.get(self.kind, 1)
+
+    @property
+    def tangent(self) -> int:
+        """Columns of a difference and of a rate: three for a quaternion, else as many as the channel has."""
+        return 3 if self.kind == "quaternion" else self.width
+
+    @property
+    def signed(self) -> bool:
+        """Whether its error is one signed number; that of a rotation is an angle, that of a point a distance."""
+        return self.kind not in ("quaternion", "point")
+
+    @property
+    def error_unit(self) -> str:
+        return "rad" if self.kind == "quaternion" else self.unit
 
 
 def columns(channels: Sequence[Channel]) -> list[slice]:
@@ -130,18 +145,23 @@ class TrajectorySet:
 
     def episode(self, e: int) -> TrajectorySet:
         """Return episode e alone."""
-        at = slice(int(self.offsets[e]), int(self.offsets[e + 1]))
+        return self.take([e])
+
+    def take(self, index: Sequence[int]) -> TrajectorySet:
+        """Return the episodes `index`, in that order."""
+        rows = np.concatenate([np.arange(self.offsets[e], self.offsets[e + 1]) for e in index])
+        at = np.asarray(index, dtype=np.int64)
         return TrajectorySet(
             channels=self.channels,
-            time=self.time[at],
-            values=self.values[at],
-            offsets=np.array([0, at.stop - at.start]),
+            time=self.time[rows],
+            values=self.values[rows],
+            offsets=np.concatenate([[0], np.cumsum(np.diff(self.offsets)[at])]),
             action_channels=self.action_channels,
-            actions=self.actions[at] if len(self.actions) else self.actions,
-            entity=None if self.entity is None else self.entity[at],
-            parameters=None if self.parameters is None else self.parameters[e : e + 1],
-            diverged=None if self.diverged is None else self.diverged[e : e + 1],
-            sources=self.sources[e : e + 1],
+            actions=self.actions[rows] if len(self.actions) else self.actions,
+            entity=None if self.entity is None else self.entity[rows],
+            parameters=None if self.parameters is None else self.parameters[at],
+            diverged=None if self.diverged is None else self.diverged[at],
+            sources=tuple(self.sources[e] for e in index) if self.sources else (),
             meta=self.meta,
         )
 

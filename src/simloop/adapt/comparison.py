@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
@@ -39,10 +40,18 @@ class Comparison:
         """Cut windows of `horizon` s, one each `stride` s (default: not overlapping), compared each `every` s."""
         return self.replay.windows(horizon, stride=stride, every=self.every)
 
+    def cuts(self, horizons: Iterable[float], *, stride: float = 1.0) -> list[Windows]:
+        """The distinct cuts of several horizons (s), shortened to what the recordings hold; `stride` in windows.
+
+        A world that is replayed whole has one cut, whatever the horizons.
+        """
+        lengths = sorted({min(h, self.replay.longest_window) for h in horizons})
+        return [self.cut(h, stride=stride * h) for h in (lengths[-1:] if self.world.whole else lengths)]
+
     def scales(self, windows: Windows) -> Array:
         """(D',) the error of each channel that counts as one: TOLERANCE of how much it changes in a window."""
         change = difference(windows.measured, windows.before[:, None], self.world.channels)
-        return np.asarray(np.maximum(TOLERANCE * np.sqrt((change**2).mean(axis=(0, 1))), 1e-9))
+        return np.asarray(np.maximum(TOLERANCE * np.sqrt(np.nanmean(change**2, axis=(0, 1))), 1e-9))
 
     def simulate(self, rows: ArrayLike, windows: Windows) -> Array:
         """Simulate every window under every row: (n, d) -> (n, W, K, D); diverged simulations are NaN."""
@@ -55,8 +64,9 @@ class Comparison:
         return out.reshape(n, count, *out.shape[1:])
 
     def residuals(self, rows: ArrayLike, windows: Windows) -> Array:
-        """Simulated minus measured, in units of `scales`: (n, d) -> (n, W, K, D')."""
+        """Simulated minus measured, in units of `scales`: (n, d) -> (n, W, K, D'); 0 where nothing was measured."""
         apart = difference(self.simulate(rows, windows), windows.measured[None], self.world.channels)
+        apart[:, np.isnan(windows.measured).any(axis=-1)] = 0.0
         scaled: Array = apart / self.scales(windows)
         return scaled
 
@@ -71,8 +81,7 @@ class Comparison:
     def every_step(self, windows: Windows) -> Windows:
         """The same windows compared at every control step (for measures that filter over time)."""
         s = replace(windows.segments, every=1)
-        measured = self.replay.measured[s.recording[:, None], s.start[:, None] + s.recorded]
-        return replace(windows, segments=s, measured=measured)
+        return replace(windows, segments=s, measured=self.replay.measured_at(s))
 
     def discrepancy(
         self, rows: ArrayLike, windows: Windows, *, l1: float = 0.5, l2: float = 1.0, sigma: float = 5.0

@@ -4,6 +4,8 @@ For each window the simulation starts where the recording was and is given the r
 simulated minus the measured value of each channel at the window's end, over all windows of all files: root mean square
 and median. Short windows keep chaotic motion comparable; at long ones a few chaotic windows carry the mean square, and
 the median decides. Intervals are paired bootstraps over windows, clustered by file from eight files on.
+
+Of a world that is replayed whole, as a toss is, a window's error is the mean of the absolute error over its time.
 """
 
 from __future__ import annotations
@@ -79,34 +81,46 @@ def windowed_gaps(
 
 
 def window_errors(world: World, windows: Windows, distribution: Distribution | None, draws: int, seed: int) -> Array:
-    """Signed errors at the windows' ends, (n, draws, C); NaN where the simulation diverged."""
-    real = windows.measured[:, -1:]
-    if distribution is None:
-        return channel_errors(windows.before[:, None] * np.ones_like(real), real, world)
+    """Signed errors at the windows' ends, (n, draws, C); NaN where the simulation diverged.
+
+    Of a world that is replayed whole, mean absolute errors over the windows' time.
+    """
     n = len(windows)
+    if distribution is None:
+        return _window_error(np.broadcast_to(windows.before[:, None, None], windows.measured[:, None].shape), windows,
+                             world)  # fmt: skip
     if isinstance(distribution, Point) or draws == 1:
         rows, draws = np.repeat(distribution.mean[None], n, axis=0), 1
     else:
         rows = distribution.sample(n * draws, stream(seed, "gap", "draws"))
     index = np.repeat(np.arange(n), draws)
-    simulated = world.simulate(rows, windows.segments.take(index), seed=seed).regular[:, -1]
-    return channel_errors(simulated.reshape(n, draws, -1), real, world)
+    simulated = world.simulate(rows, windows.segments.take(index), seed=seed).regular
+    return _window_error(simulated.reshape(n, draws, *simulated.shape[1:]), windows, world)
+
+
+def _window_error(simulated: Array, windows: Windows, world: World) -> Array:
+    """One error for each window and channel, (n, draws, C), from what was simulated, (n, draws, K, D)."""
+    if not world.whole:
+        return channel_errors(simulated[:, :, -1], windows.measured[:, -1:], world)
+    error = np.abs(channel_errors(simulated, windows.measured[:, None], world))
+    known = np.all(np.isfinite(windows.measured), axis=-1, keepdims=True)[:, None]
+    return np.asarray(np.where(known, error, 0.0).sum(axis=2) / known.sum(axis=2))
 
 
 def channel_errors(simulated: Array, real: Array, world: World) -> Array:
-    """One signed error for each measured channel, (..., C); a quaternion's is the angle of the rotation between."""
+    """One error for each measured channel, (..., C): signed, but a rotation's is its angle and a point's a distance."""
     parts = []
     for channel, at in zip(world.channels, columns(world.channels), strict=True):
         if channel.rate_of:
             continue
         error = difference(simulated[..., at], real[..., at], [channel])
-        parts.append(np.linalg.norm(error, axis=-1, keepdims=True) if channel.kind == "quaternion" else error)
+        parts.append(error if channel.signed else np.linalg.norm(error, axis=-1, keepdims=True))
     return np.concatenate(parts, axis=-1)
 
 
 def _scales(channels: tuple[Channel, ...], windows: Windows, world: World) -> Array:
     """1 for each channel where all share a unit, else the error of persistence, so that they can be averaged."""
-    if len({"rad" if c.kind == "quaternion" else c.unit for c in channels}) == 1:
+    if len({c.error_unit for c in channels}) == 1:
         return np.ones(len(channels))
     still = window_errors(world, windows, None, 1, 0)[:, 0]
     return np.asarray(np.maximum(np.sqrt((still**2).mean(axis=0)), 1e-12))
@@ -153,10 +167,10 @@ def _parts(channels: tuple[Channel, ...], error: Array, world: World, windows: W
         # reality is inside the central band of the draws if the errors' quantiles have 0 between them
         low, high = np.nanquantile(some, [(1 - BAND) / 2, (1 + BAND) / 2], axis=1, method="weibull")
         inside = ((low <= 0) & (high >= 0)).mean(axis=0)
-        # a quaternion's error is an angle, never negative: it has no two-sided band
-        covered = [None if c.kind == "quaternion" else float(x) for c, x in zip(channels, inside, strict=True)]
+        # an error that is never negative has no two-sided band
+        covered = [float(x) if c.signed and not world.whole else None for c, x in zip(channels, inside, strict=True)]
     return tuple(
-        Part(c.name, "rad" if c.kind == "quaternion" else c.unit, float(r), float(m), k)
+        Part(c.name, c.error_unit, float(r), float(m), k)
         for c, r, m, k in zip(channels, rmse[0], median[0], covered, strict=True)
     )
 

@@ -13,50 +13,68 @@ import http.client
 import os
 import sys
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from simloop.errors import InputError, unknown
 from simloop.runs import write_aside
 
+if TYPE_CHECKING:
+    from simloop.trajectories import TrajectorySet
+
 
 @dataclass(frozen=True)
 class Split:
-    """A named part of an entry: the files of `folder` (sorted by full path) whose indices are listed."""
+    """A named part of an entry.
 
-    folder: str
-    indices: tuple[int, ...] | None = None  # None: all files
+    Attributes:
+        files: a file, a folder, or a pattern of either with `*` in it.
+        indices: which of these files, sorted by full path; None: all.
+        machine: what was recorded.
+        world: the build of the world that it was recorded on, where there are several.
+        episodes: which of the recordings in the files; None: all.
+    """
+
+    files: str
+    indices: tuple[int, ...] | None = None
     machine: str = ""
     world: str = ""
+    episodes: range | None = None
 
 
 @dataclass(frozen=True)
 class Entry:
     """Public recordings of one machine.
 
-    `files` maps each file, relative to the entry's folder, to its SHA-256. `splits` names parts of them.
+    `files` maps each file, relative to the entry's folder, to its SHA-256. `splits` names parts of them. Files are read
+    by the columns that the world names, or by the entry's own `read`.
     """
 
     name: str
     world: str
     machine: str
     source: str
-    url: str  # a file's address is url + its relative path
+    url: str  # a file's address is url + its relative path; "": they were made from the source, as `made` says
     licence: str
     citation: str
     megabytes: float
     files: dict[str, str]
     splits: dict[str, Split] = field(default_factory=dict)
+    made: str = ""
+    keeps: str = ""  # the folder below the data folder, where several entries share one; "": the entry's name
+    read: Callable[[Sequence[Path]], TrajectorySet] | None = None
 
     @property
     def folder(self) -> Path:
-        return data_folder() / self.name
+        return data_folder() / (self.keeps or self.name)
 
     def paths(self, split: str) -> list[Path]:
         """The files of a split, on this machine or not."""
         part = self.splits[split]
-        names = sorted(n for n in self.files if n.startswith(part.folder + "/"))
+        names = sorted(n for n in self.files if fnmatchcase(n, part.files) or fnmatchcase(n, part.files + "/*"))
         chosen = names if part.indices is None else [names[i] for i in part.indices]
         return [self.folder / n for n in chosen]
 
@@ -75,9 +93,19 @@ def data_folder() -> Path:
 
 def entries() -> dict[str, Entry]:
     """All entries of the catalogue by name."""
+    from simloop.targets.cube_tosses import CUBE_TOSSES
     from simloop.targets.double_pendulum import DOUBLE_PENDULUM
+    from simloop.targets.quanser import CART_POLE, QUBE
 
-    return {e.name: e for e in (DOUBLE_PENDULUM,)}
+    return {e.name: e for e in (DOUBLE_PENDULUM, QUBE, CART_POLE, CUBE_TOSSES)}
+
+
+def sharing(name: str) -> list[Entry]:
+    """The entry of that name, or those that keep their files in a folder of that name."""
+    found = [e for e in entries().values() if name in (e.name, e.keeps)]
+    if not found:
+        raise unknown("entry of the catalogue", name, entries())
+    return found
 
 
 def find(name: str) -> tuple[Entry, str] | None:
@@ -98,8 +126,8 @@ def check(entry: Entry, split: str) -> None:
     for path in entry.paths(split):
         if _sha256(path.read_bytes()) != entry.files[str(path.relative_to(entry.folder))]:
             raise InputError(
-                f"{path}: differs from the published file (SHA-256); delete it and run 'simloop data get {entry.name}',"
-                " or give its path with a column map to use it as your own"
+                f"{path}: differs from the published file (SHA-256); {how_to_get(entry)}, or give its path with a"
+                " column map to use it as your own"
             )
 
 
@@ -109,14 +137,24 @@ def get(
     """Download an entry's missing files and check their hashes; files already there are checked and kept.
 
     Args:
-        name: the entry.
+        name: the entry, or the folder that several share.
         split: only this part of it.
         progress: told of each file.
         url: another place to fetch from, instead of the entry's own.
     """
-    if name not in entries():
-        raise unknown("entry of the catalogue", name, entries())
-    entry = entries()[name]
+    for entry in sharing(name):
+        _get_entry(entry, split, progress, url)
+    return entry.folder
+
+
+def how_to_get(entry: Entry) -> str:
+    """What someone does who lacks an entry's files, as the end of a sentence."""
+    if entry.url:
+        return f"delete it and run 'simloop data get {entry.name}'"
+    return f"make it anew: {entry.made}"
+
+
+def _get_entry(entry: Entry, split: str | None, progress: Callable[[str], None], url: str | None) -> None:
     wanted = entry.files if split is None else {
         str(p.relative_to(entry.folder)): entry.files[str(p.relative_to(entry.folder))] for p in entry.paths(split)
     }  # fmt: skip
@@ -126,13 +164,17 @@ def get(
             if _sha256(path.read_bytes()) != digest:
                 raise InputError(f"{path}: differs from the published file (SHA-256); delete it and try again")
             continue
+        if not (url or entry.url):
+            raise InputError(
+                f"{entry.name}: no public address has these files as simloop reads them; put {relative} into"
+                f" {entry.folder} yourself: {entry.made}"
+            )
         progress(relative)
         content = _fetch((url or entry.url) + relative)
         if _sha256(content) != digest:
             raise InputError(f"{relative}: what was downloaded is not the published file (SHA-256 differs); not kept")
         with write_aside(path) as file:
             file.write(content)
-    return entry.folder
 
 
 def _fetch(address: str) -> bytes:

@@ -10,7 +10,7 @@ from simloop.errors import DataWarning, InputError, did_you_mean
 from simloop.logs import find_logs, read_logs
 from simloop.targets import catalogue
 from simloop.targets.target import Target
-from simloop.trajectories import TrajectorySet
+from simloop.trajectories import Channel, TrajectorySet
 from simloop.worlds.world import World
 
 
@@ -21,16 +21,17 @@ def recorded_target(name: str, world: World, columns: ColumnMap | None = None) -
         name: an entry of the catalogue with its part ("double-pendulum/design-c1/test"), a log file, a folder of
             logs, or a quoted glob.
         world: whose channels and actions are read.
-        columns: which columns hold what; not needed for columns named as in the world's catalogue recordings.
+        columns: which columns hold what; not needed for columns named as in the world's catalogue recordings. Rates
+            that it names are read too, and taken as they were recorded.
     """
     found = catalogue.find(name)
-    columns = columns or world.log_columns
+    given, columns = columns, columns or world.log_columns
     if found is None:
         files = _own_files(name)
         if len(files) == 1 and (own := _own_set(files[0], world)) is not None:
             return own
         columns = columns or _columns_by_name(world)
-        recordings = read_logs(files, columns, world.measured, world.actions)
+        recordings = read_logs(files, columns, _held(columns, world), world.actions)
         return Target(name, recordings, columns.provenance, f"recordings in {name}, as their owner says")
     entry, split = found
     if entry.world != world.name.split("/")[0]:
@@ -44,8 +45,22 @@ def recorded_target(name: str, world: World, columns: ColumnMap | None = None) -
     meant = entry.splits[split].world
     if meant and meant != world.name:
         warnings.warn(f"{name!r} are recordings of {meant!r}, compared with {world.name!r}", DataWarning, stacklevel=2)
-    recordings = read_logs(entry.paths(split), columns or _columns_by_name(world), world.measured, world.actions)
-    return Target(name, recordings, "real recordings", entry.splits[split].machine, entry.source, entry.licence)
+    part = entry.splits[split]
+    if entry.read is not None:
+        if given is not None:
+            raise InputError(f"{given.source}: {name!r} is read without a column map")
+        recordings = entry.read(entry.paths(split))
+    else:
+        columns = columns or _columns_by_name(world)
+        recordings = read_logs(entry.paths(split), columns, _held(columns, world), world.actions)
+    if part.episodes is not None:
+        recordings = recordings.take(part.episodes)
+    return Target(name, recordings, "real recordings", part.machine or entry.machine, entry.source, entry.licence)
+
+
+def _held(columns: ColumnMap, world: World) -> list[Channel]:
+    """The channels that logs with these columns hold: all that are measured, and the rates that the map names."""
+    return [*world.measured, *(c for c in world.channels if c.rate_of and c.name in columns.channels)]
 
 
 def _own_files(name: str) -> list[Path]:
@@ -72,7 +87,9 @@ def _own_set(file: Path, world: World) -> Target | None:
     except Exception:  # not an archive: the reader of logs says what is wrong with it
         return None
     recordings = TrajectorySet.load(file)
-    if recordings.channels != world.measured or recordings.action_channels != world.actions:
+    measured = tuple(c for c in recordings.channels if not c.rate_of)
+    known = set(recordings.channels) <= set(world.channels)
+    if measured != world.measured or not known or recordings.action_channels != world.actions:
         raise InputError(
             f"{file}: holds channels {', '.join(c.name for c in recordings.channels)}; {world.name!r} needs"
             f" {', '.join(c.name for c in world.measured)}"

@@ -12,7 +12,8 @@ from simloop.errors import InputError
 from simloop.parameters import Array
 from simloop.randomness import stream
 from simloop.targets.target import Target
-from simloop.trajectories import TrajectorySet
+from simloop.targets.windows import with_rates
+from simloop.trajectories import TrajectorySet, columns
 from simloop.worlds.world import Segments, World
 
 #: standard deviation of the added measurement noise, as a fraction of each channel's own variation
@@ -31,52 +32,52 @@ def standin_target(
     *,
     seed: int,
     episodes: int,
-    seconds: float = 10.0,
+    seconds: float | None = None,
     amplitude: Array | None = None,
     truth: Array | None = None,
     noise: float = NOISE,
     part: str = "",
 ) -> Target:
-    """Record `episodes` of a world under hidden parameters, driven by random multisines from rest.
+    """Record `episodes` of a world under hidden parameters, driven by random multisines from where the world starts.
 
     Args:
         world: what plays reality.
         seed: of the hidden parameters, the excitation and the noise.
         episodes: how many recordings.
-        seconds: how long each is.
+        seconds: how long each is; default 10, or the world's longest horizon where it is replayed whole.
         amplitude: (A,) largest action; default 1 in each action's unit.
         truth: (d,) parameters to hide instead of drawn ones.
         noise: standard deviation of the measurement noise, as a fraction of each channel's variation.
         part: names the excitation, so that "train" and "test" differ under the same hidden parameters.
     """
     dt = world.control_dt
-    steps = round(seconds / dt)
+    steps = round((seconds or (world.horizons[-1] if world.whole else 10.0)) / dt)
     time = np.arange(steps + 1, dtype=np.float64) * dt
     scale = np.ones(len(world.actions)) if amplitude is None else np.asarray(amplitude, dtype=float)
     actions = np.stack(
         [_multisine(time, len(world.actions), stream(seed, "excitation", part, e)) * scale for e in range(episodes)]
     )
-    width = sum(c.width for c in world.measured)
-    if any(c.kind == "quaternion" for c in world.measured):
-        raise InputError(f"world {world.name!r}: stand-ins start from rest at angle 0, which a free body cannot")
-    rest = world.state(np.zeros((episodes, width)), np.zeros((episodes, width)))
-    segments = Segments(rest, actions, np.arange(episodes), np.zeros(episodes, dtype=np.int64), steps)
+    positions, rates = world.starts(episodes, stream(seed, "starts", part))
+    start = world.state(positions, rates)
+    segments = Segments(start, actions, np.arange(episodes), np.zeros(episodes, dtype=np.int64), steps)
     hidden = hidden_parameters(world, seed) if truth is None else truth
     run = world.simulate(hidden[None], segments)
     if run.diverged is not None and run.diverged.any():
         raise InputError(f"the stand-in of {world.name!r} diverged; give smaller actions")
-    measured = [j for j, c in enumerate(world.channels) if not c.rate_of]
-    values = np.concatenate([np.zeros((episodes, 1, width)), run.regular[:, :, measured]], axis=1)
+    held = world.channels if world.whole else world.measured
+    at = [j for c, s in zip(world.channels, columns(world.channels), strict=True) if c in held for j in _span(s)]
+    first = with_rates(positions, rates, world.measured, held)
+    values = np.concatenate([first[:, None], run.regular[:, :, at]], axis=1)
     for e in range(episodes):
         draws = stream(seed, "measurement noise", part, e).standard_normal(values[e].shape)
         values[e] += noise * values[e].std(axis=0) * draws
     return Target(
         name=f"standin:{world.name}{'/' + part if part else ''}",
         recordings=TrajectorySet(
-            channels=world.measured,
+            channels=held,
             action_channels=world.actions,
             time=np.tile(time, episodes),
-            values=values.reshape(-1, width),
+            values=values.reshape(-1, len(at)),
             actions=actions.reshape(-1, len(world.actions)),
             offsets=np.arange(episodes + 1, dtype=np.int64) * (steps + 1),
             sources=tuple(f"stand-in {part} {e}".replace("  ", " ") for e in range(episodes)),
@@ -85,6 +86,10 @@ def standin_target(
         provenance="same engine, hidden parameters",
         description=f"a stand-in: {world.summary}, simulated with hidden parameters",
     )
+
+
+def _span(s: slice) -> range:
+    return range(s.start, s.stop)
 
 
 def _multisine(time: Array, width: int, rng: np.random.Generator) -> Array:

@@ -2,7 +2,10 @@
 
 Follows the protocol for open-loop replay: positions are resampled linearly, actions by zero-order hold (never
 interpolated); a window starts at a Savitzky-Golay estimate of position and velocity, which looks about 14 ms ahead:
-fine for replay, not for control.
+fine for replay, not for control. A channel whose rate the recording holds is taken as it was recorded, and so is the
+rate.
+
+Of a world that is replayed whole (`World.whole`) a window is a recording from its first sample to its end.
 """
 
 from __future__ import annotations
@@ -35,7 +38,8 @@ class Windows:
     Attributes:
         horizon: s, what was asked for.
         segments: one for each window.
-        measured: (n, K, D) the recording at `segments.recorded`: raw positions, estimated rates.
+        measured: (n, K, D) the recording at `segments.recorded`: raw positions, and rates recorded or estimated; NaN
+            after the end of a recording that is shorter than the longest window.
         before: (n, D) the same at the start of the window, from the filter.
         file: (n,) index into `files`, which windows are clustered by.
         files: names.
@@ -98,15 +102,30 @@ class Replay:
     @property
     def longest_window(self) -> float:
         """The longest window that the longest recording holds, s."""
-        return max(1, int(self.length.max()) - FIRST - 1) * self.world.control_dt
+        return max(1, int(self.length.max()) - self._first - 1) * self.world.control_dt
+
+    @property
+    def _first(self) -> int:
+        """The first grid point that a window starts at: without actions there is no past to wait for."""
+        return 0 if self.world.whole and not self.world.actions else FIRST
+
+    def measured_at(self, segments: Segments) -> Array:
+        """The recordings at the recorded steps of segments, (n, K, D); NaN after a recording's end."""
+        at = segments.start[:, None] + segments.recorded
+        out = self.measured[segments.recording[:, None], np.minimum(at, self.measured.shape[1] - 1)]
+        out[at >= self.length[segments.recording][:, None]] = np.nan
+        return np.asarray(out)
 
     def windows(self, horizon: float, *, stride: float | None = None, every: float | None = None) -> Windows:
         """Cut windows of `horizon` s, one each `stride` s (default: not overlapping), compared each `every` s.
 
         By default a window is compared at its end alone. Recordings shorter than a window are left out with a
-        warning; if all are, that is an error.
+        warning; if all are, that is an error. Of a world that is replayed whole there is one window for each recording,
+        as long as that is and compared at every control step, whatever was asked.
         """
         dt = self.world.control_dt
+        if self.world.whole:
+            return self._whole(1 if every is None else max(1, round(every / dt)))
         if not (np.isfinite(horizon) and horizon > 0.999 * dt):
             raise InputError(f"a window of {horizon:g} s: expected a time of at least one control step, {dt:g} s")
         steps = round(horizon / dt)
@@ -115,7 +134,7 @@ class Replay:
         starts = [np.arange(FIRST, n - steps, step) for n in self.length]
         short = [self.sources[e] for e, s in enumerate(starts) if not len(s)]
         if len(short) == len(starts):
-            longest = max(self.length) * dt
+            longest = (max(self.length) - 1) * dt
             raise InputError(
                 f"the longest of {len(short)} recordings lasts {longest:.3g} s: too short for a window of {horizon:g} s"
                 f" and the {FIRST * dt:g} s before it; give a shorter horizon"
@@ -129,21 +148,26 @@ class Replay:
             )
         recording = np.repeat(np.arange(len(starts)), [len(s) for s in starts])
         start = np.concatenate(starts).astype(np.int64)
-        segments = Segments(
-            state=self.states[recording, start],
-            actions=self.actions,
-            recording=recording,
-            start=start,
-            steps=steps,
-            every=each,
-        )
+        return self._windows(Segments(self.states[recording, start], self.actions, recording, start, steps, each))
+
+    def _whole(self, each: int) -> Windows:
+        """One window for each recording, to its end."""
+        recording = np.flatnonzero(self.length - self._first > each)
+        if not len(recording):
+            raise InputError(f"the recordings are too short to be compared after {each * self.world.control_dt:g} s")
+        start = np.full(len(recording), self._first, dtype=np.int64)
+        lasts = self.length[recording] - 1 - start
+        state = self.states[recording, start]
+        return self._windows(Segments(state, self.actions, recording, start, int(lasts.max()), each, lasts))
+
+    def _windows(self, segments: Segments) -> Windows:
         files = tuple(dict.fromkeys(file_of(s) for s in self.sources))
         return Windows(
-            horizon=steps * dt,
+            horizon=segments.steps * self.world.control_dt,
             segments=segments,
-            measured=self.measured[recording[:, None], start[:, None] + segments.recorded],
-            before=self.filtered[recording, start],
-            file=np.array([files.index(file_of(self.sources[r])) for r in recording]),
+            measured=self.measured_at(segments),
+            before=self.filtered[segments.recording, segments.start],
+            file=np.array([files.index(file_of(self.sources[r])) for r in segments.recording]),
             files=files,
         )
 
@@ -153,32 +177,45 @@ def _long_enough(episode: TrajectorySet, world: World) -> bool:
 
 
 def _grid(episode: TrajectorySet, world: World) -> tuple[Array, Array, Array, Array, Array]:
-    """Return (raw positions and estimated rates, the same filtered, states, actions, errors of the states).
+    """Return (raw positions and rates, the same filtered, states, actions, errors of the states).
 
     All on the control grid. How wrong the states are is seen in the recording itself: for positions by what the
-    filter took away, for rates by how much a filter half as long differs.
+    filter took away, for rates by how much a filter half as long differs. Of what was recorded with its rate nothing
+    is estimated, and no error is seen.
     """
     dt = world.control_dt
     time = episode.time - episode.time[0]  # so that a clock that began in 1970 costs no digits
     _check_pace(time, dt, episode.sources[0])
-    grid = np.arange(0.0, time[-1], dt)
-    raw = _resample(time, episode.values, grid, episode.channels)
-    held = np.searchsorted(time, grid + 1e-12, side="right") - 1
-    actions = episode.actions[held]
-    smooth = _filtered(raw, episode.channels, dt, POSITION_FILTER, 0)
-    slope = _filtered(raw, episode.channels, dt, VELOCITY_FILTER, 1)
-    rates = _rates(smooth, slope, episode.channels)
-    measured = _with_rates(raw, rates, episode.channels, world.channels)
-    filtered = _with_rates(smooth, rates, episode.channels, world.channels)
+    grid = np.arange(int(time[-1] / dt + 1e-6) + 1, dtype=np.float64) * dt  # a last sample that lies on the grid is on it
+    x = _resample(time, episode.values, grid, episode.channels)
+    held = np.searchsorted(time, grid + 1e-6 * dt, side="right") - 1
+    actions = episode.actions[held] if world.actions else np.zeros((len(grid), 0))
+    raw, recorded = _split(x, episode.channels, world)
+    smooth = _filtered(raw, world.measured, dt, POSITION_FILTER, 0)
+    rates = _rates(smooth, _filtered(raw, world.measured, dt, VELOCITY_FILTER, 1), world.measured)
     # at long control steps no filter can be shorter: then one twice as long
     factor = (
         0.5
         if _samples(VELOCITY_FILTER / 2, dt) < _samples(VELOCITY_FILTER, dt)
         else 2 * (ORDER + 2) * dt / VELOCITY_FILTER
     )
-    other = _rates(smooth, _filtered(raw, episode.channels, dt, factor * VELOCITY_FILTER, 1), episode.channels)
+    other = _rates(smooth, _filtered(raw, world.measured, dt, factor * VELOCITY_FILTER, 1), world.measured)
+    ends = np.cumsum([0] + [c.tangent for c in world.measured])
+    for channel, at, a, b in zip(world.measured, columns(world.measured), ends, ends[1:], strict=False):
+        if channel.name in recorded:
+            smooth[:, at] = raw[:, at]
+            rates[:, a:b] = other[:, a:b] = recorded[channel.name]
+    measured = with_rates(raw, rates, world.measured, world.channels)
+    filtered = with_rates(smooth, rates, world.measured, world.channels)
     errors = world.state(raw - smooth, other - rates)
     return measured, filtered, world.state(smooth, rates), actions, errors
+
+
+def _split(x: Array, channels: Sequence[Channel], world: World) -> tuple[Array, dict[str, Array]]:
+    """Part a recording's columns into the world's measured channels and, by channel, the rates that it holds."""
+    at = {c.name: x[:, s] for c, s in zip(channels, columns(channels), strict=True)}
+    rates = {c.rate_of: at[c.name] for c in world.channels if c.rate_of and c.name in at}
+    return np.concatenate([at[c.name] for c in world.measured], axis=1), rates
 
 
 def _check_pace(time: Array, dt: float, source: str) -> None:
@@ -242,10 +279,10 @@ def _rates(x: Array, slope: Array, channels: Sequence[Channel]) -> Array:
     return np.concatenate(parts, axis=1)
 
 
-def _with_rates(x: Array, rates: Array, have: Sequence[Channel], want: Sequence[Channel]) -> Array:
+def with_rates(x: Array, rates: Array, have: Sequence[Channel], want: Sequence[Channel]) -> Array:
     """Arrange positions and rates in the order of the world's channels."""
     at = {c.name: s for c, s in zip(have, columns(have), strict=True)}
-    ends = np.cumsum([0] + [3 if c.kind == "quaternion" else c.width for c in have])
+    ends = np.cumsum([0] + [c.tangent for c in have])
     rate_at = {c.name: slice(int(ends[i]), int(ends[i + 1])) for i, c in enumerate(have)}
     return np.concatenate([rates[:, rate_at[c.rate_of]] if c.rate_of else x[:, at[c.name]] for c in want], axis=1)
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simloop.parameters import Array, ParameterSpace
 from simloop.randomness import stream
@@ -59,10 +60,10 @@ class ControlChannel:
                 for j in range(int(ends[k]), int(ends[k + 1])):
                     self._observation[effect.what, j] = column
 
-    def act(self, rows: Array, segments: Segments, *, seed: int, first: int) -> Array:
+    def act(self, rows: Array, segments: Segments, *, seed: int, numbers: NDArray[np.int64]) -> Array:
         """Return the actions that reach the body, (n, steps, A), for parameter rows (n, d).
 
-        `first` is the number of the first segment in its call, which keys the noise.
+        `numbers` (n,) are those of the segments in their call, which key the noise.
         """
         n, steps = len(segments), segments.steps
         _, length, width = segments.actions.shape
@@ -84,16 +85,16 @@ class ControlChannel:
             out[:, :, j] += u[:, :-1] * (gain * blend)
             if ("bias", j) in self._action:
                 out[:, :, j] += self._value("bias", j, rows)[:, None]
-        self._add_noise(out, rows, self._action, "action noise", seed, first)
+        self._add_noise(out, rows, self._action, "action noise", seed, numbers)
         return out
 
-    def observe(self, rows: Array, values: Array, *, seed: int, first: int) -> Array:
+    def observe(self, rows: Array, values: Array, *, seed: int, numbers: NDArray[np.int64]) -> Array:
         """Add the sensors' noise to values (n, T, D), in place.
 
         Delay, gain and bias of sensors are no effects here: a replayed window starts from what the sensors reported,
         so they would have to be taken out of its start again.
         """
-        self._add_noise(values, rows, self._observation, "observation noise", seed, first)
+        self._add_noise(values, rows, self._observation, "observation noise", seed, numbers)
         return values
 
     def _value(self, what: str, j: int, rows: Array, absent: float = 0.0) -> Array:
@@ -101,12 +102,14 @@ class ControlChannel:
         return np.full(len(rows), absent) if column is None else rows[:, column]
 
     @staticmethod
-    def _add_noise(x: Array, rows: Array, table: dict[tuple[str, int], int], name: str, seed: int, first: int) -> None:
+    def _add_noise(
+        x: Array, rows: Array, table: dict[tuple[str, int], int], name: str, seed: int, numbers: NDArray[np.int64]
+    ) -> None:
         """Add Gaussian noise with the standard deviations that the rows name, one stream for each segment."""
         noisy = {j: column for (what, j), column in table.items() if what == "noise"}
         if not noisy or not rows[:, list(noisy.values())].any():
             return
         for i in range(len(x)):
-            draws = stream(seed, name, first + i).standard_normal(x.shape[1:])
+            draws = stream(seed, name, int(numbers[i])).standard_normal(x.shape[1:])
             for j, column in noisy.items():
                 x[i, :, j] += rows[i, column] * draws[:, j]

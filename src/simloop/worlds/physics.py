@@ -13,12 +13,12 @@ from __future__ import annotations
 import contextlib
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from simloop.errors import InputError
 from simloop.parameters import Array, ParameterSpace
@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 
 #: simulations in one native call: large enough to amortise it, small enough to keep memory flat
 _CHUNK = 4096
+#: time steps of all simulations in one native call
+_CHUNK_STEPS = 500 * _CHUNK
+#: the longest segment of a chunk lasts at most this many times as long as the shortest
+_ALIKE = 1.5
 
 
 @dataclass(frozen=True)
@@ -141,7 +145,7 @@ class PhysicsWorld(World):
         for o in self.observations:
             if o.channel.rate_of:
                 continue
-            tangent = 3 if o.channel.kind == "quaternion" else 1
+            tangent = o.channel.tangent
             if o.field == "qpos":
                 dof = _dof_of(self.model, o.columns.start)
                 table.append((slice(at, at + o.channel.width), o.columns, slice(rate_at, rate_at + tangent),
@@ -175,10 +179,8 @@ class PhysicsWorld(World):
         width, kept = sum(c.width for c in self.channels), len(segments.recorded)
         values = np.empty((n, kept, width))
         diverged = np.zeros(n, dtype=bool)
-        for a in range(0, n, _CHUNK):
-            b = min(a + _CHUNK, n)
-            part = segments.take(np.arange(a, b))
-            diverged[a:b] = self._simulate_chunk(rows[a:b], part, values[a:b], seed, a)
+        for chunk in self._chunks(segments):
+            values[chunk], diverged[chunk] = self._simulate_chunk(rows[chunk], segments, seed, chunk)
         time = (segments.start[:, None] + segments.recorded).astype(np.float64) * self.control_dt
         return TrajectorySet(
             channels=self.channels,
@@ -190,14 +192,34 @@ class PhysicsWorld(World):
             meta={"world": self.name, "seed": seed, "versions": self.versions()},
         )
 
-    def _simulate_chunk(self, rows: Array, segments: Segments, out: Array, seed: int, first: int) -> Array:
-        """Simulate one chunk into `out` (m, kept, D); return which simulations diverged."""
+    def _chunks(self, segments: Segments) -> Iterator[NDArray[np.int64]]:
+        """Divide segments, by their numbers, into native calls that fit the memory and last about equally long."""
+        n = len(segments)
+        lasts = np.full(n, segments.steps) if segments.lasts is None else segments.lasts
+        order = np.argsort(lasts, kind="stable")
+        a = 0
+        while a < n:
+            longest = min(_ALIKE * lasts[order[a]], segments.steps)
+            most = max(1, min(_CHUNK, int(_CHUNK_STEPS / (longest * self._substeps_of(self.model)))))
+            b = min(a + most, int(np.searchsorted(lasts[order], longest, side="right")))
+            yield order[a:b]
+            a = b
+
+    def _simulate_chunk(
+        self, rows: Array, segments: Segments, seed: int, numbers: NDArray[np.int64]
+    ) -> tuple[Array, NDArray[np.bool_]]:
+        """Simulate the segments `numbers` (m,); return values (m, kept, D) and which simulations diverged."""
+        kept = len(segments.recorded)
+        segments = segments.take(numbers)
+        if segments.lasts is not None:
+            segments = replace(segments, steps=max(int(segments.lasts.max()), segments.every))
+        out = np.empty((len(numbers), kept, sum(c.width for c in self.channels)))
         batch = self.batch(rows)
         nq = self.model.nq
         batch.bind("qpos")[:] = segments.state[:, :nq]
         batch.bind("qvel")[:] = segments.state[:, nq:]
         substeps = self._substeps_of(self.model)
-        control = self.channel.act(rows, segments, seed=seed, first=first)
+        control = self.channel.act(rows, segments, seed=seed, numbers=numbers)
         if substeps > 1:
             control = np.repeat(control, substeps, axis=1)
         fields = sorted({o.field for o in self.observations})
@@ -211,12 +233,13 @@ class PhysicsWorld(World):
         column = 0
         for o in self.observations:
             shift = at + 1 if o.field == "sensordata" else at
-            out[:, :, column : column + o.channel.width] = record[o.field][:, shift, o.columns]
+            out[:, : len(at), column : column + o.channel.width] = record[o.field][:, shift, o.columns]
             column += o.channel.width
+        out[:, len(at) :] = out[:, len(at) - 1 : len(at)]
         diverged = (batch.warning > 0).reshape(len(rows), -1).any(axis=1)
-        self.channel.observe(rows, out, seed=seed, first=first)
+        self.channel.observe(rows, out, seed=seed, numbers=numbers)
         out[diverged] = np.nan
-        return np.asarray(diverged)
+        return out, np.asarray(diverged)
 
     def batch(self, rows: Array) -> Any:
         """Return a `mujoco.batch.Batch` of one simulation for each parameter row, its model fields written."""

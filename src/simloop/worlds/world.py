@@ -32,6 +32,8 @@ class Segments:
         start: (n,) its first step there; delays reach back before it.
         steps: number of control steps.
         every: observations are returned after every this many steps.
+        lasts: (n,) the steps that matter of each segment, at most `steps`; a world may stop there and repeat its last
+            observation. None: all of them.
     """
 
     state: Array
@@ -40,6 +42,7 @@ class Segments:
     start: NDArray[np.int64]
     steps: int
     every: int = 1
+    lasts: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.state)
@@ -52,7 +55,8 @@ class Segments:
     def take(self, index: ArrayLike) -> Segments:
         """Return the segments `index` (m,), which may repeat; the recordings' actions are shared, not copied."""
         i = np.asarray(index)
-        return replace(self, state=self.state[i], recording=self.recording[i], start=self.start[i])
+        lasts = None if self.lasts is None else self.lasts[i]
+        return replace(self, state=self.state[i], recording=self.recording[i], start=self.start[i], lasts=lasts)
 
 
 class World(ABC):
@@ -66,10 +70,15 @@ class World(ABC):
     control_dt: float
     #: columns of this world's own catalogue recordings, used where a target comes without a column map
     log_columns: ColumnMap | None = None
+    #: whether recordings are replayed from their first sample to their end instead of in windows: where the motion is
+    #: over soon and the start is what was controlled, as in a toss
+    whole: bool = False
+    #: s, lengths of the windows that a gap is measured at where nobody says which
+    horizons: tuple[float, ...] = (0.2, 0.5)
 
     @property
     def measured(self) -> tuple[Channel, ...]:
-        """The channels that a recording must hold: all but the rates, which are estimated from them."""
+        """The channels that a recording must hold: all but the rates, which are estimated where it lacks them."""
         return tuple(c for c in self.channels if not c.rate_of)
 
     def distributions(self) -> Mapping[str, Distribution]:
@@ -110,6 +119,13 @@ class World(ABC):
                 stacklevel=2,
             )
         return loaded
+
+    def starts(self, count: int, rng: np.random.Generator) -> tuple[Array, Array]:
+        """Where stand-ins start: the measured channels (count, D) and their rates (count, D'), at rest at 0."""
+        if any(c.kind == "quaternion" for c in self.measured):
+            raise InputError(f"world {self.name!r}: stand-ins start from rest at angle 0, which a free body cannot")
+        width = sum(c.width for c in self.measured)
+        return np.zeros((count, width)), np.zeros((count, width))
 
     @abstractmethod
     def versions(self) -> dict[str, str]:
