@@ -68,8 +68,7 @@ class LeastSquares(Method):
             )
         state = books.begin(**{"candidates": [], "start costs": [], "z": None, "damping": 1e-2, "done": False,
                                "history": []})  # fmt: skip
-        horizons = sorted({min(h, comparison.replay.longest_window) for h in self.horizons})
-        groups = [comparison.cut(h, stride=self.stride * h) for h in horizons]
+        groups = comparison.cuts(self.horizons, stride=self.stride)
         problem = _Problem(comparison, groups, prior, self.tail)
         coarse = _Problem(
             comparison, [w.take(np.arange(0, len(w), max(1, len(w) // 24))) for w in groups], prior, self.tail
