@@ -17,7 +17,8 @@ from simloop.adapt.adaptation import Adaptation
 from simloop.columns import Column, ColumnMap
 from simloop.distributions import Distribution, Point
 from simloop.gap import Gap, windowed_gaps
-from simloop.gap.windowed import RESAMPLES, percentile_interval, window_errors
+from simloop.gap.bootstrap import RESAMPLES, percentile_interval
+from simloop.gap.windowed import window_errors
 from simloop.loop import starting_point
 from simloop.randomness import stream
 from simloop.targets.windows import Windows

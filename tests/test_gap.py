@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from simloop.distributions import Normal, Point
-from simloop.gap.windowed import _bootstrap, _parts, _statistics, windowed_gaps
+from simloop.gap.bootstrap import bootstrap_weights
+from simloop.gap.windowed import _parts, _statistics, windowed_gaps
 from simloop.targets import get_target
 from simloop.targets.standin import standin_target
 from simloop.targets.windows import Replay, Windows
@@ -49,11 +50,11 @@ def test_many_files_are_resampled_whole(pendulum: World) -> None:
     """From eight files on, a resample takes or leaves files, never single windows of one."""
     windows = _windows(pendulum)
     many = replace(windows, file=np.arange(len(windows)) % 9, files=tuple("abcdefghi"))
-    weights = _bootstrap(many, seed=0)
+    weights = bootstrap_weights(many.file, seed=0)
     for f in range(9):
         block = weights[:, many.file == f]
         assert (block == block[:, :1]).all()
-    assert not (_bootstrap(windows, seed=0)[1:, windows.file == 0] == 1).all()
+    assert not (bootstrap_weights(windows.file, seed=0)[1:, windows.file == 0] == 1).all()
 
 
 def test_a_diverged_window_is_counted_and_left_out(pendulum: World) -> None:

@@ -15,15 +15,14 @@ from collections.abc import Mapping
 import numpy as np
 
 from simloop.distributions import Distribution, Point
-from simloop.gap.gap import Gap, Interval, Part
+from simloop.gap.bootstrap import bootstrap_weights, percentile_interval
+from simloop.gap.ensemble import predicted
+from simloop.gap.gap import Gap, Part
 from simloop.parameters import Array
-from simloop.randomness import stream
 from simloop.targets.windows import Windows
 from simloop.trajectories import Channel, columns, difference
 from simloop.worlds.world import World
 
-RESAMPLES = 2000
-CLUSTERS = 8
 BAND = 0.9
 
 
@@ -47,7 +46,7 @@ def windowed_gaps(
         seed: of the draws and of the bootstrap.
     """
     errors = {name: window_errors(world, windows, d, draws, seed) for name, d in arms.items()}
-    weights = _bootstrap(windows, seed)
+    weights = bootstrap_weights(windows.file, seed)
     channels = world.measured
     scales = _scales(channels, windows, world)
     base = errors[reference] if reference in errors else window_errors(world, windows, Point(world.parameters), 1, seed)
@@ -85,17 +84,7 @@ def window_errors(world: World, windows: Windows, distribution: Distribution | N
 
     Of a world that is replayed whole, mean absolute errors over the windows' time.
     """
-    n = len(windows)
-    if distribution is None:
-        return _window_error(np.broadcast_to(windows.before[:, None, None], windows.measured[:, None].shape), windows,
-                             world)  # fmt: skip
-    if isinstance(distribution, Point) or draws == 1:
-        rows, draws = np.repeat(distribution.mean[None], n, axis=0), 1
-    else:
-        rows = distribution.sample(n * draws, stream(seed, "gap", "draws"))
-    index = np.repeat(np.arange(n), draws)
-    simulated = world.simulate(rows, windows.segments.take(index), seed=seed).regular
-    return _window_error(simulated.reshape(n, draws, *simulated.shape[1:]), windows, world)
+    return _window_error(predicted(world, windows, distribution, draws=draws, seed=seed), windows, world)
 
 
 def _window_error(simulated: Array, windows: Windows, world: World) -> Array:
@@ -124,17 +113,6 @@ def _scales(channels: tuple[Channel, ...], windows: Windows, world: World) -> Ar
         return np.ones(len(channels))
     still = window_errors(world, windows, None, 1, 0)[:, 0]
     return np.asarray(np.maximum(np.sqrt((still**2).mean(axis=0)), 1e-12))
-
-
-def _bootstrap(windows: Windows, seed: int) -> Array:
-    """Weights (1 + RESAMPLES, n) of the windows: first all ones, then resamples of windows or of whole files."""
-    rng, n, files = stream(seed, "gap", "bootstrap"), len(windows), np.unique(windows.file)
-    if len(files) >= CLUSTERS:
-        counts = rng.multinomial(len(files), np.full(len(files), 1 / len(files)), size=RESAMPLES)
-        resampled = counts[:, np.searchsorted(files, windows.file)]
-    else:
-        resampled = rng.multinomial(n, np.full(n, 1 / n), size=RESAMPLES)
-    return np.concatenate([np.ones((1, n)), resampled])
 
 
 def _statistics(error: Array, weights: Array) -> tuple[Array, Array]:
@@ -173,9 +151,3 @@ def _parts(channels: tuple[Channel, ...], error: Array, world: World, windows: W
         Part(c.name, c.error_unit, float(r), float(m), k)
         for c, r, m, k in zip(channels, rmse[0], median[0], covered, strict=True)
     )
-
-
-def percentile_interval(values: Array) -> Interval:
-    known = values[np.isfinite(values)]
-    low, high = np.percentile(known, [2.5, 97.5]) if len(known) else (np.nan, np.nan)
-    return float(low), float(high)
