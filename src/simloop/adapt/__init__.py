@@ -7,16 +7,17 @@ from dataclasses import fields, replace
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from simloop.adapt.adaptation import Adaptation, Books, Method, Progress, silent
+from simloop.adapt.cem import CrossEntropy
 from simloop.adapt.comparison import Comparison
 from simloop.adapt.least_squares import LeastSquares
 from simloop.adapt.simopt import SimOpt
 from simloop.errors import InputError, unknown
 
-__all__ = ["METHODS", "Adaptation", "Books", "Comparison", "LeastSquares", "Method", "Progress", "SimOpt",
+__all__ = ["METHODS", "Adaptation", "Books", "Comparison", "CrossEntropy", "LeastSquares", "Method", "Progress", "SimOpt",
            "get_method", "silent"]  # fmt: skip
 
 #: methods import what they need of other packages when they fit, so this table costs nothing
-METHODS: dict[str, type[Method]] = {m.name: m for m in (LeastSquares, SimOpt)}
+METHODS: dict[str, type[Method]] = {m.name: m for m in (LeastSquares, SimOpt, CrossEntropy)}
 
 
 def get_method(name: str, options: dict[str, Any] | None = None) -> Method:

@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 
 from simloop.adapt.comparison import Comparison
 from simloop.distributions import Distribution, Normal
-from simloop.errors import MissingExtraError
+from simloop.errors import InputError, MissingExtraError
 from simloop.runs import Checkpoint
 
 #: told what is being done and which fraction of it is done
@@ -85,6 +85,17 @@ class Books:
         """Return the state to go on from: `first`, unless there was a checkpoint."""
         self.state = self.state or first
         return self.state
+
+    def affordable(self, method: str, iterations: int, samples: int, windows: int) -> int:
+        """How many iterations of samples x windows the budget allows, at most `iterations` and at least one."""
+        each = samples * windows
+        allowed = iterations if self.budget is None else min(iterations, self.budget // each)
+        if allowed < 1:
+            raise InputError(
+                f"{method}: one iteration simulates {samples} x {windows} = {each} windows, more than the budget of"
+                f" {self.budget}; give a larger budget, or fewer samples or windows"
+            )
+        return allowed
 
     def save(self, message: str, fraction: float, **changes: Any) -> None:
         """Put changes into the state, keep it, and tell progress how far the fit is (0 to 1)."""

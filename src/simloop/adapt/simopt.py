@@ -54,13 +54,7 @@ class SimOpt(Method):
         space = prior.space
         windows = comparison.cut(self.horizon)
         count = min(self.windows, len(windows))
-        each = self.samples * count
-        iterations = self.iterations if books.budget is None else min(self.iterations, books.budget // each)
-        if iterations < 1:
-            raise InputError(
-                f"simopt: one iteration simulates {self.samples} x {count} = {each} windows, more than"
-                f" the budget of {books.budget}; give a larger budget, or fewer samples or windows"
-            )
+        iterations = books.affordable(self.name, self.iterations, self.samples, count)
         state = books.begin(mean=prior.mean.tolist(), covariance=prior.covariance.tolist(), history=[])
         while (i := len(state["history"])) < iterations:
             distribution = Normal(space, state["mean"], state["covariance"])
