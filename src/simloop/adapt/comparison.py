@@ -8,14 +8,12 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike
 
+from simloop.gap.simopt_discrepancy import TOLERANCE, filtered_norms
 from simloop.parameters import Array
 from simloop.targets.target import Target
 from simloop.targets.windows import Replay, Windows
 from simloop.trajectories import difference
 from simloop.worlds.world import World
-
-#: the error of one channel that counts as one unit: this fraction of how much the channel changes in a window
-TOLERANCE = 0.02
 
 
 class Comparison:
@@ -92,15 +90,12 @@ class Comparison:
         at 4 sigma), averaged over windows. The weights W are a fifth of the reciprocals of `scales`. A row under which
         any window diverges gets infinity.
         """
-        from scipy.ndimage import gaussian_filter1d
-
         windows = self.every_step(windows)
         x = np.atleast_2d(np.asarray(rows, dtype=float))
         each = max(1, 4096 // len(windows))
         costs = []
         for a in range(0, len(x), each):
-            error = gaussian_filter1d(0.2 * self.residuals(x[a : a + each], windows), sigma, axis=2, truncate=4.0)
-            total = l1 * np.abs(error).sum(axis=(2, 3)) + l2 * (error**2).sum(axis=(2, 3))
+            total = filtered_norms(self.residuals(x[a : a + each], windows), l1=l1, l2=l2, sigma=sigma)
             costs.append(total.mean(axis=1) / windows.segments.steps)
         cost = np.concatenate(costs)
         return np.where(np.isfinite(cost), cost, np.inf)
