@@ -136,22 +136,41 @@ def gap(
     distribution: Annotated[
         str | None, typer.Option(help="default, wide, prior, a run's folder or a JSON file.")
     ] = None,
-    horizon: Annotated[float, typer.Option(help="Length of a window, s.", min=1e-6)] = 0.2,
+    measure: Annotated[
+        str, typer.Option(help="windowed, energy-score, crps, coverage, mmd, classifier, simopt, or all but the first.")
+    ] = "windowed",
+    horizon: Annotated[
+        float | None, typer.Option(help="Length of a window, s; by default the world's own.", min=1e-6)
+    ] = None,
     draws: Annotated[
-        int, typer.Option(help="Rows drawn for each window from a distribution; 1: its mean alone.", min=1)
-    ] = 20,
+        int | None,
+        typer.Option(
+            help="Rows drawn for each window from a distribution; 1: its mean alone. By default 20 for"
+            " windowed, 100 for the others.",
+            min=1,
+        ),
+    ] = None,
     columns: Columns = None,
     seed: Seed = 0,
     json: Json = False,
 ) -> None:
     """Measure how far a world is from recordings, beside persistence, the default parameters and wide ranges."""
     chosen, real = _world_and_target(world, target, columns, seed)
-    from simloop.verbs import measure_gap
+    from simloop.gap import MEASURES, get_measure
+    from simloop.verbs import ENSEMBLE_DRAWS, WINDOWED_DRAWS, measure_ensembles, measure_gap
 
+    if measure not in ("windowed", "all"):
+        get_measure(measure)
     if distribution is not None:
         chosen.distribution(distribution)
+    horizon = chosen.horizons[0] if horizon is None else horizon
     with terminal.shown_warnings() as warned:
-        result = measure_gap(chosen, real(), distribution, horizon=horizon, draws=draws, seed=seed)
+        result: Any = (
+            measure_gap(chosen, real(), distribution, horizon=horizon, draws=draws or WINDOWED_DRAWS, seed=seed)
+            if measure == "windowed"
+            else measure_ensembles(chosen, real(), distribution, list(MEASURES) if measure == "all" else [measure],
+                                   horizon=horizon, draws=draws or ENSEMBLE_DRAWS, seed=seed)
+        )  # fmt: skip
     if json:
         terminal.print_json({**result.to_dict(), "warnings": warned})
     else:

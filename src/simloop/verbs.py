@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from simloop import terminal
 from simloop.adapt import Adaptation, get_method
 from simloop.adapt.adaptation import Progress, silent
@@ -15,7 +17,7 @@ from simloop.audit import audit_parameters
 from simloop.config import parse_value
 from simloop.distributions import Distribution, Normal, Point
 from simloop.errors import DataWarning, InputError
-from simloop.gap import Gap, windowed_gaps
+from simloop.gap import Ensemble, Gap, Measured, ensemble, get_measure, measure_arms, windowed_gaps
 from simloop.loop import (
     YEAR,
     AdaptStep,
@@ -39,11 +41,15 @@ from simloop.loop import (
 from simloop.randomness import stream
 from simloop.runs import Resume, Run, write_json
 from simloop.targets import Target
-from simloop.targets.windows import Replay
+from simloop.targets.windows import Replay, Windows
 from simloop.worlds import World
 
 #: s, at which a fit reports its gap on its own files
 IN_SAMPLE_HORIZON = 0.2
+#: rows drawn for each window where nobody says how many: for the windowed gap, and for what looks at a whole ensemble
+WINDOWED_DRAWS, ENSEMBLE_DRAWS = 20, 100
+#: instants at which a recording that is replayed whole is compared, where a measure would look at a window's end
+WHOLE_INSTANTS = 10
 
 
 @dataclass(frozen=True)
@@ -132,10 +138,7 @@ def measure_gap(
 ) -> GapResult:
     """Measure the gap of a distribution, named or loaded, and of the baselines, on one target."""
     windows = Replay(world, target.recordings).windows(horizon)
-    own = world.distributions()
-    arms: dict[str, Distribution | None] = {"persistence": None, "default": own["default"]}
-    if "wide" in own:
-        arms["wide"] = own["wide"]
+    arms = baselines(world)
     gaps = windowed_gaps(world, windows, arms, draws=draws, seed=seed)
     if gaps[1].value >= gaps[0].value:
         warnings.warn(
@@ -156,6 +159,116 @@ def measure_gap(
         asked = next(g for g in gaps if g.name == distribution)
     measured = world.distribution(distribution or "default")
     return GapResult(asked, gaps, target, windows.horizon, versions(world), measured.hash)
+
+
+def baselines(world: World) -> dict[str, Distribution | None]:
+    """The arms that did nothing: persistence (None), the default parameters, wide ranges where a world has them."""
+    own = world.distributions()
+    arms: dict[str, Distribution | None] = {"persistence": None, "default": own["default"]}
+    return {**arms, "wide": own["wide"]} if "wide" in own else arms
+
+
+@dataclass(frozen=True)
+class MeasureResult:
+    """Measures of what was asked for, and of the arms that did nothing: name of the measure -> arm -> value."""
+
+    found: dict[str, dict[str, Measured]]
+    asked: str
+    target: Target
+    horizon: float
+    versions: dict[str, str]
+    hash: str
+
+    def to_dict(self) -> dict[str, Any]:
+        shared = {
+            "arm": self.asked,
+            "horizon": self.horizon,
+            "distribution hash": self.hash,
+            "files": [short_name(f) for f in self.target.files],
+            "provenance": self.target.provenance,
+            "versions": self.versions,
+        }
+        each = {
+            name: {
+                **arms[self.asked].to_dict(),
+                "baselines": {arm: m.to_dict() for arm, m in arms.items() if arm != self.asked},
+            }
+            for name, arms in self.found.items()
+        }
+        return {**next(iter(each.values())), **shared} if len(each) == 1 else {"measures": each, **shared}
+
+    def show(self) -> None:
+        terminal.say(f"target: {provenance_sentence(self.target)}")
+        rows = []
+        for name, arms in self.found.items():
+            for arm, m in arms.items():
+                rows.append([
+                    name,
+                    arm if m.draws == 1 else f"{arm} ({m.draws} draws)",
+                    f"{m.value:.4g} [{m.interval[0]:.4g}, {m.interval[1]:.4g}]",
+                    m.unit,
+                    "-" if m.ratio is None else _ratio(m.ratio, m.ratio_interval),
+                    " / ".join(f"{part.value:.4g}" for part in m.parts),
+                    f"{m.diverged}",
+                ])  # fmt: skip
+        first = next(iter(self.found.values()))[self.asked]
+        terminal.table(
+            ["measure", "arm", "value", "unit", "ratio to default", "by channel", "diverged"],
+            rows,
+            title=f"after {self.horizon:g} s; {' / '.join(p.channel for p in first.parts)}, {first.windows} windows",
+        )
+        for name, arms in self.found.items():
+            if verdict := arms[self.asked].verdict:
+                terminal.say(f"{self.asked}, {name}: {verdict}")
+
+
+def measure_ensembles(
+    world: World,
+    target: Target,
+    distribution: str | None,
+    names: Sequence[str],
+    *,
+    horizon: float,
+    draws: int,
+    seed: int,
+) -> MeasureResult:
+    """Measure a distribution, named or loaded, and the baselines by measures of ensembles, on one target.
+
+    Measures that need more draws than there are (a point has one) are left out where several were asked for.
+    """
+    replay, asked = Replay(world, target.recordings), distribution or "default"
+    arms = baselines(world)
+    arms.setdefault(asked, world.distribution(asked))
+    ensembles: dict[int, dict[str, Ensemble]] = {}
+    found: dict[str, dict[str, Measured]] = {}
+    for measure in map(get_measure, names):
+        if measure.instants not in ensembles:
+            windows, count = _windows_at(replay, horizon, measure.instants)
+            ensembles[measure.instants] = {
+                arm: ensemble(world, windows, d, draws=draws, seed=seed).at(count) for arm, d in arms.items()
+            }
+        have = ensembles[measure.instants][asked].draws
+        if have >= measure.least_draws:
+            found[measure.name] = measure_arms(measure, ensembles[measure.instants], seed=seed)
+        elif len(names) == 1:
+            raise InputError(
+                f"measure {measure.name!r} looks at {measure.least_draws} draws or more, and of {asked!r} there"
+                f" {'is 1' if have == 1 else f'are {have}'}: give --distribution (wide, a run's folder) and --draws"
+            )
+    own = world.distribution(asked)
+    return MeasureResult(found, asked, target, windows.horizon, versions(world), own.hash)
+
+
+def _windows_at(replay: Replay, horizon: float, instants: int) -> tuple[Windows, int]:
+    """Windows compared at least at `instants` instants (0: every control step), and how many to look at."""
+    dt = replay.world.control_dt
+    if replay.world.whole:
+        windows = replay.windows(horizon, every=dt)
+        return windows, max(instants, WHOLE_INSTANTS) if instants else windows.segments.steps
+    steps = max(1, round(horizon / dt)) if np.isfinite(horizon) else 1
+    # the last instant must be the end, so the steps between two must divide the window's
+    each = max(d for d in range(1, steps + 1) if steps % d == 0 and steps // d >= min(instants or steps, steps))
+    return replay.windows(horizon, every=each * dt), instants or steps
 
 
 @dataclass(frozen=True)
@@ -186,8 +299,6 @@ class FitResult:
 
 def show_moves(adaptation: Adaptation, start: Normal) -> None:
     """Print what moved and by how much, of any kind of distribution; what a fit added to the world comes last."""
-    import numpy as np
-
     fit = adaptation.distribution
     space = fit.space
     draws = fit.sample(2000, stream(0, "moves"))
