@@ -10,14 +10,15 @@ from simloop.adapt.adaptation import Adaptation, Books, Method, Progress, silent
 from simloop.adapt.cem import CrossEntropy
 from simloop.adapt.comparison import Comparison
 from simloop.adapt.least_squares import LeastSquares
+from simloop.adapt.likelihood import Likelihood
 from simloop.adapt.simopt import SimOpt
 from simloop.errors import InputError, unknown
 
-__all__ = ["METHODS", "Adaptation", "Books", "Comparison", "CrossEntropy", "LeastSquares", "Method", "Progress", "SimOpt",
-           "get_method", "silent"]  # fmt: skip
+__all__ = ["METHODS", "Adaptation", "Books", "Comparison", "CrossEntropy", "LeastSquares", "Likelihood", "Method",
+           "Progress", "SimOpt", "get_method", "silent"]  # fmt: skip
 
 #: methods import what they need of other packages when they fit, so this table costs nothing
-METHODS: dict[str, type[Method]] = {m.name: m for m in (LeastSquares, SimOpt, CrossEntropy)}
+METHODS: dict[str, type[Method]] = {m.name: m for m in (LeastSquares, SimOpt, CrossEntropy, Likelihood)}
 
 
 def get_method(name: str, options: dict[str, Any] | None = None) -> Method:

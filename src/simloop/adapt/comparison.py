@@ -13,7 +13,7 @@ from simloop.parameters import Array
 from simloop.targets.target import Target
 from simloop.targets.windows import Replay, Windows
 from simloop.trajectories import difference
-from simloop.worlds.world import World
+from simloop.worlds.world import Segments, World
 
 
 class Comparison:
@@ -56,10 +56,14 @@ class Comparison:
         x = np.atleast_2d(np.asarray(rows, dtype=float))
         n, count = len(x), len(windows)
         segments = windows.segments.take(np.tile(np.arange(count), n))
-        out = self.world.simulate(np.repeat(x, count, axis=0), segments).regular
-        self.rollouts += n * count
-        self.simulated_seconds += n * count * windows.segments.steps * self.world.control_dt
+        out = self.simulate_each(np.repeat(x, count, axis=0), segments)
         return out.reshape(n, count, *out.shape[1:])
+
+    def simulate_each(self, rows: Array, segments: Segments) -> Array:
+        """Simulate segment i under row i: (n, d) and n segments -> (n, K, D); diverged simulations are NaN."""
+        self.rollouts += len(segments)
+        self.simulated_seconds += len(segments) * segments.steps * self.world.control_dt
+        return self.world.simulate(rows, segments).regular
 
     def residuals(self, rows: ArrayLike, windows: Windows) -> Array:
         """Simulated minus measured, in units of `scales`: (n, d) -> (n, W, K, D'); 0 where nothing was measured."""
