@@ -17,9 +17,30 @@ def _double_pendulum(build: str) -> World:
     return DoublePendulum(build)
 
 
+def _qube() -> World:
+    from simloop.worlds.qube import Qube
+
+    return Qube()
+
+
+def _cart_pole() -> World:
+    from simloop.worlds.cart_pole import CartPole
+
+    return CartPole()
+
+
+def _cube_toss() -> World:
+    from simloop.worlds.cube_toss import CubeToss
+
+    return CubeToss()
+
+
 _WORLDS: dict[str, Callable[[], World]] = {
     "double-pendulum/c1": lambda: _double_pendulum("c1"),
     "double-pendulum/a0": lambda: _double_pendulum("a0"),
+    "qube": _qube,
+    "cart-pole": _cart_pole,
+    "cube-toss": _cube_toss,
 }
 _DEFAULTS = {"double-pendulum": "double-pendulum/c1"}
 
