@@ -78,7 +78,7 @@ def standin_target(
             action_channels=world.actions,
             time=np.tile(time, episodes),
             values=values.reshape(-1, len(at)),
-            actions=actions.reshape(-1, len(world.actions)),
+            actions=actions.reshape(len(time) * episodes, len(world.actions)),
             offsets=np.arange(episodes + 1, dtype=np.int64) * (steps + 1),
             sources=tuple(f"stand-in {part} {e}".replace("  ", " ") for e in range(episodes)),
             meta={"made by": "a stand-in", "seed": seed, "versions": world.versions()},

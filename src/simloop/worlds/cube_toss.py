@@ -11,11 +11,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from simloop.distributions import Distribution
-from simloop.parameters import Parameter
+from simloop.parameters import Array
 from simloop.trajectories import Channel
 from simloop.worlds.physics import Binding, PhysicsWorld
-from simloop.worlds.spreads import Row, around, distributions, positive, space
+from simloop.worlds.spreads import distributions, positive, space
 
 if TYPE_CHECKING:
     import mujoco
@@ -30,7 +32,6 @@ CHANNELS = (
     Channel("spin", "rad/s", "spin", rate_of="rotation"),
 )
 
-#: name, default, low, high, spread, kind
 TABLE = [
     positive("friction.sliding", 0.18, "", "coulomb", "friction coefficient against sliding"),
     positive("contact.time", 0.02, "s", "inertial", "time constant of the contact's spring"),
@@ -89,3 +90,11 @@ class CubeToss(PhysicsWorld):
 
     def distributions(self) -> Mapping[str, Distribution]:
         return {**super().distributions(), **distributions(TABLE)}
+
+    def starts(self, count: int, rng: np.random.Generator) -> tuple[Array, Array]:
+        """Stand-ins are tossed as by hand: from 15 to 30 cm, in any rotation, at about 1 m/s and 5 rad/s."""
+        height = rng.uniform(0.15, 0.3, count)
+        turn = rng.standard_normal((count, 4))
+        turn /= np.linalg.norm(turn, axis=1, keepdims=True)
+        positions = np.column_stack([np.zeros((count, 2)), height, turn])
+        return positions, rng.standard_normal((count, 6)) * [1, 1, 1, 5, 5, 5]
