@@ -143,6 +143,8 @@ def get(
         url: another place to fetch from, instead of the entry's own.
     """
     for entry in sharing(name):
+        if split is not None and split not in entry.splits:
+            raise unknown(f"part of {entry.name!r}:", split, entry.splits)
         _get_entry(entry, split, progress, url)
     return entry.folder
 
