@@ -23,7 +23,7 @@ from simloop.columns import ColumnMap
 from simloop.config import Strict, read_yaml
 from simloop.distributions import Distribution, Normal, Point
 from simloop.errors import InputError, count
-from simloop.gap import Gap, windowed_gaps
+from simloop.gap import Gap, quantity, windowed_gaps
 from simloop.parameters import Array
 from simloop.randomness import stream
 from simloop.runs import Resume, Run, read_run, write_json
@@ -369,17 +369,6 @@ def too_sure(drawn: Gap) -> str:
         f"{drawn.name}: its 90 % band holds only {' / '.join(f'{c:.0%}' for c in covered)} of the recordings, so as a"
         " randomisation it is too narrow; train with a wider one"
     )
-
-
-def quantity(value: float, unit: str) -> str:
-    """A value with its unit as people say it: radians in degrees."""
-    if not np.isfinite(value):
-        return "an unknown amount (every simulation diverged)"
-    if unit == "rad":
-        return f"{np.degrees(value):.3g}°" if abs(value) >= np.radians(10) else f"{np.degrees(value):.2g}°"
-    if unit == "m" and abs(value) < 0.1:
-        return f"{1000 * value:.2g} mm"
-    return f"{value:.3g} {unit}".rstrip()
 
 
 def years_per_hour(result: dict[str, Any]) -> float:

@@ -17,7 +17,7 @@ from simloop.audit import audit_parameters
 from simloop.config import parse_value
 from simloop.distributions import Distribution, Normal, Point
 from simloop.errors import DataWarning, InputError
-from simloop.gap import Ensemble, Gap, Measured, ensemble, get_measure, measure_arms, windowed_gaps
+from simloop.gap import Ensemble, Gap, Measured, ensemble, get_measure, measure_arms, quantity, windowed_gaps
 from simloop.loop import (
     YEAR,
     AdaptStep,
@@ -28,7 +28,6 @@ from simloop.loop import (
     headline,
     how_wrong,
     provenance_sentence,
-    quantity,
     recordings_hash,
     run_loop,
     short_name,

@@ -14,14 +14,29 @@ from simloop.gap.coverage import Coverage
 from simloop.gap.crps import CRPS
 from simloop.gap.energy_score import EnergyScore
 from simloop.gap.ensemble import Ensemble, ensemble
-from simloop.gap.gap import Gap, Part
+from simloop.gap.gap import Gap, Part, quantity
 from simloop.gap.measure import ChannelValue, Measure, Measured, measure_arms
+from simloop.gap.mismatch import Mismatch, mismatch
 from simloop.gap.mmd import MMD
 from simloop.gap.simopt_discrepancy import SimOptDiscrepancy
 from simloop.gap.windowed import windowed_gaps
 
-__all__ = ["MEASURES", "ChannelValue", "Ensemble", "Gap", "Measure", "Measured", "Part", "ensemble", "get_measure",
-           "measure_arms", "windowed_gaps"]  # fmt: skip
+__all__ = [
+    "MEASURES",
+    "ChannelValue",
+    "Ensemble",
+    "Gap",
+    "Measure",
+    "Measured",
+    "Mismatch",
+    "Part",
+    "ensemble",
+    "get_measure",
+    "measure_arms",
+    "mismatch",
+    "quantity",
+    "windowed_gaps",
+]
 
 #: name -> measure of an ensemble
 MEASURES: dict[str, Measure] = {

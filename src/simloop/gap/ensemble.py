@@ -131,7 +131,7 @@ def ensemble(
         draws: rows drawn for each window; 1 means its mean parameters alone.
         seed: of the draws and of the world's noise.
     """
-    at, channels = _measured_columns(world), world.measured
+    at, channels = measured_columns(world), world.measured
     before, measured = windows.before[:, None, at], windows.measured[..., at]
     instants = windows.segments.recorded * world.control_dt
     simulated = predicted(world, windows, distribution, draws=draws, seed=seed)[..., at]
@@ -164,7 +164,7 @@ def predicted(world: World, windows: Windows, distribution: Distribution | None,
     return out.reshape(n, draws, *out.shape[1:])
 
 
-def _measured_columns(world: World) -> NDArray[np.int64]:
+def measured_columns(world: World) -> NDArray[np.int64]:
     """Columns of the measured channels among those of all channels."""
     wanted = [np.arange(at.start, at.stop) for c, at in zip(world.channels, columns(world.channels), strict=True)
               if not c.rate_of]  # fmt: skip
@@ -177,9 +177,12 @@ def _context(world: World, windows: Windows) -> Array:
     for channel, at in zip(world.channels, columns(world.channels), strict=True):
         x = windows.before[:, at]
         parts += [np.sin(x), np.cos(x)] if channel.kind == "angle" else [x]
+    actions = done(windows)
+    return np.concatenate([*parts, actions.mean(axis=1), actions.std(axis=1)], axis=1)
+
+
+def done(windows: Windows) -> Array:
+    """The actions in each window, without their past, (n, steps, A)."""
     s = windows.segments
-    if s.actions.shape[2]:
-        steps = np.minimum(s.start[:, None] + np.arange(s.steps), s.actions.shape[1] - 1)
-        done = s.actions[s.recording[:, None], steps]
-        parts += [done.mean(axis=1), done.std(axis=1)]
-    return np.concatenate(parts, axis=1)
+    steps = np.minimum(s.start[:, None] + np.arange(s.steps), s.actions.shape[1] - 1)
+    return np.asarray(s.actions[s.recording[:, None], steps])

@@ -65,3 +65,14 @@ class Gap:
         if self.ratio_interval is None or not all(map(math.isfinite, self.ratio_interval)):
             return False
         return not self.ratio_interval[0] <= 1 <= self.ratio_interval[1]
+
+
+def quantity(value: float, unit: str) -> str:
+    """A value with its unit as people say it: radians in degrees."""
+    if not math.isfinite(value):
+        return "an unknown amount (every simulation diverged)"
+    if unit == "rad":
+        return f"{math.degrees(value):.3g}°" if abs(value) >= math.radians(10) else f"{math.degrees(value):.2g}°"
+    if unit == "m" and abs(value) < 0.1:
+        return f"{1000 * value:.2g} mm"
+    return f"{value:.3g} {unit}".rstrip()
