@@ -11,17 +11,21 @@ native call each. Per window w with residual r_w (compared instants x channels):
   instants that amplify the start's error weigh little, so short and long horizons can be mixed.
 - The covariance is the sandwich A^-1 (sum_c g_c g_c' + P^-1) A^-1 with one gradient g_c for each stretch of a
   recording, so it holds although residuals inside a stretch are correlated and the model is not perfect (White, 1982).
+  What it cannot see, because it is alike in all stretches, is added: b b' with b the parameters' error in a fit to a
+  simulation that is read like a recording (`adapt/noise.py`). Estimated velocities are half a step ahead of an
+  engine's, which passes for a delay that is short by up to half a step.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
 
 from simloop.adapt.adaptation import Books, Method
 from simloop.adapt.comparison import Comparison
+from simloop.adapt.noise import reading_bias
 from simloop.distributions import Normal
 from simloop.errors import InputError
 from simloop.parameters import Array
@@ -217,9 +221,27 @@ class _Problem:
         np.add.at(summed, cluster, gradients)
         # few stretches vary less than many: the usual small-sample factor
         variance = summed.T @ summed * len(summed) / max(len(summed) - 1, 1)
-        covariance = inverse @ (variance + self.precision) @ inverse
+        moved = inverse @ self._misread(z, linear, scale)
+        covariance = inverse @ (variance + self.precision) @ inverse + np.outer(moved, moved)
         covariance = (covariance + covariance.T) / 2
         return covariance, conditioning(self.space.names, covariance, np.linalg.inv(self.precision), A)
+
+    def _misread(self, z: Array, linear: list[tuple[Array, Array, Whitening]], scale: float) -> Array:
+        """The gradient (d,) that a simulation under z has at z itself, because of how recordings are read."""
+        row, g = self._rows(z[None])[0], np.zeros(len(z))
+        for windows, (r, jacobian, whiten) in zip(self.groups, linear, strict=True):
+            starts, instants = reading_bias(self.comparison, row, windows)
+            true = replace(windows.segments, state=windows.segments.state - starts)
+            apart = (
+                self.comparison.residuals(row, windows)[0]
+                - self.comparison.residuals(row, replace(windows, segments=true))[0]
+            )
+            apart -= instants / self.comparison.scales(windows)
+            apart = whiten(apart.reshape(len(windows), -1, 1))[..., 0]
+            weight = self._weights(r, scale)
+            each = np.einsum("wrd,wr,w->wd", jacobian, apart, weight)
+            g += each[np.isfinite(each).all(axis=1)].sum(axis=0)
+        return g
 
     def _linearise(self, z: Array, windows: Windows) -> tuple[Array, Array, Whitening]:
         """Whitened residuals (W, R), Jacobian (W, R, d) and what whitened them."""
@@ -248,13 +270,17 @@ class _Problem:
         for r, jacobian, _ in linear:
             good = np.all(np.isfinite(r), axis=1) & np.all(np.isfinite(jacobian), axis=(1, 2))
             r, jacobian = np.where(good[:, None], r, 0.0), np.where(good[:, None, None], jacobian, 0.0)
-            weight = 1 / (scale**2 * (1 + ((r**2).sum(axis=1) / (self.tail * scale) ** 2)))
+            weight = self._weights(r, scale)
             weighted = jacobian * weight[:, None, None]
             A += np.tensordot(weighted, jacobian, axes=((0, 1), (0, 1)))
             gradients = np.einsum("wrd,wr->wd", weighted, r)
             each.append(gradients)
             g = g + gradients.sum(axis=0)
         return A, g, np.concatenate(each)
+
+    def _weights(self, r: Array, scale: float) -> Array:
+        """What the loss makes of each window's whitened residual (W, R) in the normal equations: (W,)."""
+        return np.asarray(1 / (scale**2 * (1 + ((r**2).sum(axis=1) / (self.tail * scale) ** 2))))
 
     def _norms(self, trials: Array, whitenings: list[Whitening]) -> Array:
         """Norms of the whitened residuals of trial points (m, d), over all windows: (m, W)."""

@@ -1,7 +1,7 @@
 """How noisy recordings are, seen in the recordings themselves: what a simulation lacks to look like one.
 
     noise = sensor_noise(comparison, windows)       # (D',), in the units of the channels' differences
-    bias = start_bias(comparison, row, windows)     # (W, S), in the layout of the world's state
+    starts, instants = reading_bias(comparison, row, windows)       # (W, S) of the world's state, (W, K, D')
 
 Positions: what the filter takes away from the raw measurement, made good for what the filter keeps of white noise.
 Rates, which are estimated from positions: the same noise through the filter that estimates them.
@@ -18,8 +18,6 @@ from simloop.parameters import Array
 from simloop.targets.windows import FIRST, ORDER, POSITION_FILTER, VELOCITY_FILTER, Replay, Windows, _samples
 from simloop.trajectories import TrajectorySet, columns, difference
 
-#: control steps simulated on either side of a start: more than the filters reach, and no more than precede a window
-_AROUND = FIRST
 #: least noise, in units of `Comparison.scales`: where recordings show none
 _LEAST = 0.05
 
@@ -42,51 +40,48 @@ def sensor_noise(comparison: Comparison, windows: Windows) -> Array:
     return np.asarray(np.maximum(noise, _LEAST * comparison.scales(windows)))
 
 
-def start_bias(comparison: Comparison, row: Array, windows: Windows) -> Array:
-    """(W, S) how far the estimated start of each window is from the true one for reasons that are not noise.
+def reading_bias(comparison: Comparison, row: Array, windows: Windows) -> tuple[Array, Array]:
+    """How far readings are off, but for noise: of the windows' starts (W, S), of their instants (W, K, D').
 
     A filter flattens what it smooths, and an engine's velocity at a step is that of half a step before (semi-implicit
     integration), while an estimated one is that of the step itself. Both are seen on simulations under `row`, (d,),
-    that are read as if they were recordings.
+    that are read as if they were recordings. Recorded rates are not estimated: there is nothing to see.
     """
-    world, recordings = comparison.world, comparison.target.recordings
-    back = np.where(windows.segments.start >= _AROUND, _AROUND, 0)
-    start = windows.segments.start - back
-    segments = replace(
-        windows.segments,
-        state=comparison.replay.states[windows.segments.recording, start],
-        start=start,
-        steps=2 * _AROUND + 1,
-        every=1,
-        lasts=None,
-    )
-    values = comparison.simulate_each(np.repeat(row[None], len(segments), axis=0), segments)
-    at = {c.name: values[..., s] for c, s in zip(world.channels, columns(world.channels), strict=True)}
-    fine = np.isfinite(values).all(axis=(1, 2))
-    steps = values.shape[1]
-    seen = np.concatenate([at[c.name][fine] for c in recordings.channels], axis=2)
-    bias = np.zeros((len(windows), segments.state.shape[1]))
-    if not fine.any():
-        return bias
-    replay = Replay(
+    world, recordings, s = comparison.world, comparison.target.recordings, windows.segments
+    rates = {c.rate_of: c.name for c in world.channels if c.rate_of}
+    starts = np.zeros((len(windows), s.state.shape[1]))
+    instants = np.zeros((*windows.measured.shape[:2], sum(c.tangent for c in world.channels)))
+    held = {c.name for c in recordings.channels}
+    if world.whole or s.start.min() < FIRST or held.issuperset(rates.values()):
+        return starts, instants
+    begin = s.start - FIRST
+    state = comparison.replay.states[s.recording, begin]
+    long = replace(s, state=state, start=begin, steps=FIRST + s.steps, every=1)
+    values = comparison.simulate_each(np.repeat(row[None], len(s), axis=0), long)
+    fine = np.flatnonzero(np.isfinite(values).all(axis=(1, 2)))
+    if not len(fine):
+        return starts, instants
+    values = values[fine]
+    at = {c.name: values[..., x] for c, x in zip(world.channels, columns(world.channels), strict=True)}
+    positions, count = np.concatenate([at[c.name] for c in recordings.channels], axis=2), values.shape[1]
+    read = Replay(
         world,
         TrajectorySet(
             channels=recordings.channels,
             action_channels=recordings.action_channels,
-            time=np.tile(np.arange(steps) * world.control_dt, len(seen)),
-            values=seen.reshape(-1, seen.shape[2]),
-            actions=np.zeros((len(seen) * steps, recordings.actions.shape[1])),
-            offsets=np.arange(len(seen) + 1, dtype=np.int64) * steps,
-            sources=tuple(map(str, range(len(seen)))),
+            time=np.tile(np.arange(count) * world.control_dt, len(fine)),
+            values=positions.reshape(-1, positions.shape[2]),
+            actions=np.zeros((len(fine) * count, recordings.actions.shape[1])),
+            offsets=np.arange(len(fine) + 1, dtype=np.int64) * count,
+            sources=tuple(map(str, fine)),
         ),
     )
-    middle = _AROUND - 1  # the step that was the window's start: recorded is what comes after the first
-    rates = {c.rate_of: at[c.name] for c in world.channels if c.rate_of}
+    before = FIRST - 1  # what is recorded comes after the first step, so this is the window's start
     true = world.state(
-        np.concatenate([at[c.name][fine, middle] for c in world.measured], axis=1),
-        np.concatenate([rates[c.name][fine, middle] for c in world.measured if c.name in rates], axis=1)
-        if rates
-        else np.zeros((len(seen), 0)),
+        np.concatenate([at[c.name][:, before] for c in world.measured], axis=1),
+        np.concatenate([at[rates[c.name]][:, before] for c in world.measured if c.name in rates], axis=1),
     )
-    bias[fine] = replay.states[:, middle] - true
-    return bias
+    starts[fine] = read.states[:, before] - true
+    when = before + s.recorded
+    instants[fine] = difference(read.measured[:, when], values[:, when], world.channels)
+    return starts, instants
