@@ -17,7 +17,7 @@ from simloop.distributions import Distribution
 from simloop.parameters import Array
 from simloop.trajectories import Channel
 from simloop.worlds.physics import Binding, PhysicsWorld
-from simloop.worlds.spreads import distributions, positive, space
+from simloop.worlds.spreads import around, distributions, positive, space
 
 if TYPE_CHECKING:
     import mujoco
@@ -34,8 +34,21 @@ CHANNELS = (
 
 TABLE = [
     positive("friction.sliding", 0.18, "", "coulomb", "friction coefficient against sliding"),
+    positive("friction.torsional", 0.005, "m", "unpublished", "friction coefficient against turning on a corner"),
+    positive("friction.rolling", 1e-4, "m", "unpublished", "friction coefficient against rolling"),
     positive("contact.time", 0.02, "s", "inertial", "time constant of the contact's spring"),
     positive("contact.damping", 1.0, "", "inertial", "damping ratio of the contact's spring"),
+    positive("contact.width", 0.001, "m", "unpublished", "depth over which the contact gets its full stiffness"),
+    positive(
+        "cube.inertia", INERTIA, "kg m^2", "inertial", "inertia about the centre of mass, the same about all axes"
+    ),
+    *(around(f"cube.size_{axis}", HALF_WIDTH, 0.001, "m", f"half the width along {axis}") for axis in "xyz"),
+    *(
+        around(f"cube.com_{axis}", 0.0, 0.002, "m", f"centre of mass from the cube's middle, along {axis}")
+        for axis in "xyz"
+    ),
+    around("table.height", 0.0, 0.001, "m", "height of the table above the recording's zero"),
+    *(around(f"table.tilt_{axis}", 0.0, 0.05, "m/s^2", f"part of gravity along {axis}") for axis in "xy"),
 ]
 
 
@@ -50,12 +63,15 @@ def _build() -> mujoco.MjSpec:
     option.disableflags |= mujoco.mjtDisableBit.mjDSBL_ISLAND
     spec.worldbody.add_geom(name="table", type=mujoco.mjtGeom.mjGEOM_PLANE, size=[0, 0, 1])
     cube = spec.worldbody.add_body(name="cube", mass=MASS, inertia=[INERTIA] * 3, explicitinertial=True)
+    cube.simple = False  # its centre of mass may move
     cube.add_freejoint(name="cube")
     v = {row.parameter.name: row.parameter.default for row in TABLE}
     geom = cube.add_geom(name="cube", type=mujoco.mjtGeom.mjGEOM_BOX, size=[HALF_WIDTH] * 3)
     geom.priority = 1  # the contact is the cube's alone, not a mixture with the table's defaults
-    geom.friction[0] = v["friction.sliding"]
+    geom.condim = 6
+    geom.friction = [v[f"friction.{against}"] for against in ("sliding", "torsional", "rolling")]
     geom.solref = [v["contact.time"], v["contact.damping"]]
+    geom.solimp[2] = v["contact.width"]
     return spec
 
 
@@ -72,9 +88,16 @@ class CubeToss(PhysicsWorld):
             build=_build,
             parameters=space(TABLE),
             bindings=[
-                Binding("friction.sliding", "geom_friction", "cube", 0),
+                *(Binding(f"friction.{against}", "geom_friction", "cube", k)
+                  for k, against in enumerate(("sliding", "torsional", "rolling"))),
                 Binding("contact.time", "geom_solref", "cube", 0),
                 Binding("contact.damping", "geom_solref", "cube", 1),
+                Binding("contact.width", "geom_solimp", "cube", 2),
+                Binding("cube.inertia", "body_inertia", "cube"),
+                *(Binding(f"cube.size_{axis}", "geom_size", "cube", k) for k, axis in enumerate("xyz")),
+                *(Binding(f"cube.com_{axis}", "body_ipos", "cube", k) for k, axis in enumerate("xyz")),
+                Binding("table.height", "geom_pos", "table", 2),
+                *(Binding(f"table.tilt_{axis}", "opt.gravity", "", k) for k, axis in enumerate("xy")),
             ],
             effects=[],
             channels=list(
@@ -86,7 +109,7 @@ class CubeToss(PhysicsWorld):
             ),
             actions=[],
             control_dt=1 / RATE,
-        )
+        )  # fmt: skip
 
     def distributions(self) -> Mapping[str, Distribution]:
         return {**super().distributions(), **distributions(TABLE)}

@@ -6,8 +6,9 @@ km^2 / R; the damping of the arm is this and the bearing's together, which no re
 
 Defaults are the published constants of the machine (SimuRLacra, `quanser_qube.py`, after Quanser's manual): R 8.4 ohm,
 km 0.042 V s/rad, arm 0.095 kg and 0.085 m, pole 0.024 kg and 0.129 m, damping 5e-6 and 1e-6 N m s/rad; both are
-rods, whose inertia is m l^2 / 12. What is not published starts near zero: Coulomb friction, the stiffness of the cable
-that follows the arm (its rest angle is a bias of the voltage), the tilt of the base, the delay of the voltage.
+rods, whose inertia is m l^2 / 12. What is not published starts near zero: Coulomb friction, the cable that follows the
+arm (a spring that stiffens as it is wound up, whose rest angle is a bias of the voltage), the tilt of the base, the
+delay of the voltage.
 """
 
 from __future__ import annotations
@@ -41,6 +42,8 @@ TABLE = [
              "viscous friction of the arm, and back-EMF"),
     positive("arm.friction", 1e-4, "N m", "unpublished", "Coulomb friction of the arm"),
     positive("arm.stiffness", 1e-4, "N m/rad", "unpublished", "stiffness of the cable that follows the arm"),
+    positive("arm.stiffening", 1e-4, "N m/rad^3", "unpublished",
+             "torque of the cable that grows with the cube of the arm's angle"),
     positive("pole.damping", POLE_DAMPING, "N m s/rad", "viscous", "viscous friction of the pole's joint"),
     positive("pole.friction", 1e-5, "N m", "unpublished", "Coulomb friction of the pole's joint"),
     positive("motor.torque", MOTOR_CONSTANT / RESISTANCE, "N m/V", "gain", "torque of the motor for each volt"),
@@ -76,7 +79,7 @@ def _build() -> mujoco.MjSpec:
         )
         joint.damping[0] = v[f"{body.name}.damping"]
         joint.solref_friction = [0.004, 1]
-    spec.joint("arm").stiffness[0] = v["arm.stiffness"]
+    spec.joint("arm").stiffness = [v["arm.stiffness"], 0, v["arm.stiffening"]]
     motor = spec.add_actuator(name="motor", target="arm", trntype=mujoco.mjtTrn.mjTRN_JOINT)
     motor.gainprm[0] = v["motor.torque"]
     return spec
@@ -106,6 +109,7 @@ class Qube(PhysicsWorld):
                 *(Binding(f"{j}.{what}", f"dof_{field}", j) for j in ("arm", "pole")
                   for what, field in (("damping", "damping"), ("friction", "frictionloss"))),
                 Binding("arm.stiffness", "jnt_stiffness", "arm"),
+                Binding("arm.stiffening", "jnt_stiffnesspoly", "arm", 1),
                 Binding("motor.torque", "actuator_gainprm", "motor", 0),
                 Binding("base.tilt_x", "opt.gravity", "", 0),
                 Binding("base.tilt_y", "opt.gravity", "", 1),
