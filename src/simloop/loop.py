@@ -29,6 +29,7 @@ from simloop.randomness import stream
 from simloop.runs import Resume, Run, read_run, write_json
 from simloop.targets import Target, get_target
 from simloop.targets.catalogue import find
+from simloop.targets.target import short_name
 from simloop.targets.windows import Replay
 from simloop.trajectories import difference
 from simloop.worlds import World, get_world
@@ -307,11 +308,6 @@ def describe_target(target: Target) -> dict[str, Any]:
         "seconds": float(sum(target.recordings.episode(e).time[-1] - target.recordings.episode(e).time[0]
                              for e in range(len(target.recordings)))),
     }  # fmt: skip
-
-
-def short_name(file: str) -> str:
-    """The last two parts of a path: enough to tell recordings apart, nothing of the machine they lie on."""
-    return "/".join(Path(file).parts[-2:])
 
 
 def provenance_sentence(target: Target) -> str:

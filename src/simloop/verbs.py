@@ -17,7 +17,8 @@ from simloop.audit import audit_parameters
 from simloop.config import parse_value
 from simloop.distributions import Distribution, Normal, Point
 from simloop.errors import DataWarning, InputError
-from simloop.gap import Ensemble, Gap, Measured, ensemble, get_measure, measure_arms, quantity, windowed_gaps
+from simloop.gap import Ensemble, Gap, Measured, get_measure, measure_arms, quantity, windowed_gaps
+from simloop.gap.ensemble import ensemble
 from simloop.loop import (
     YEAR,
     AdaptStep,
@@ -30,7 +31,6 @@ from simloop.loop import (
     provenance_sentence,
     recordings_hash,
     run_loop,
-    short_name,
     starting_point,
     too_sure,
     versions,
@@ -40,6 +40,7 @@ from simloop.loop import (
 from simloop.randomness import stream
 from simloop.runs import Resume, Run, write_json
 from simloop.targets import Target
+from simloop.targets.target import short_name
 from simloop.targets.windows import Replay, Windows
 from simloop.worlds import World
 

@@ -1,5 +1,7 @@
 """How far simulation is from reality: one measure for each file.
 
+    from simloop.gap.ensemble import ensemble
+
     predicted = ensemble(world, replay.windows(0.2), distribution, draws=100)
     get_measure("energy-score").measure(predicted, seed=0)
 
@@ -13,10 +15,10 @@ from simloop.gap.classifier import Classifier
 from simloop.gap.coverage import Coverage
 from simloop.gap.crps import CRPS
 from simloop.gap.energy_score import EnergyScore
-from simloop.gap.ensemble import Ensemble, ensemble
+from simloop.gap.ensemble import Ensemble
 from simloop.gap.gap import Gap, Part, quantity
 from simloop.gap.measure import ChannelValue, Measure, Measured, measure_arms
-from simloop.gap.mismatch import Mismatch, mismatch
+from simloop.gap.mismatch import Mismatch
 from simloop.gap.mmd import MMD
 from simloop.gap.simopt_discrepancy import SimOptDiscrepancy
 from simloop.gap.windowed import windowed_gaps
@@ -30,10 +32,8 @@ __all__ = [
     "Measured",
     "Mismatch",
     "Part",
-    "ensemble",
     "get_measure",
     "measure_arms",
-    "mismatch",
     "quantity",
     "windowed_gaps",
 ]

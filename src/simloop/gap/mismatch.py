@@ -32,6 +32,7 @@ from simloop.gap.ensemble import done, measured_columns
 from simloop.gap.gap import quantity
 from simloop.parameters import Array
 from simloop.randomness import stream
+from simloop.targets.target import short_name
 from simloop.targets.windows import Replay, Windows
 from simloop.trajectories import columns, difference
 from simloop.worlds.world import World
@@ -44,6 +45,8 @@ REDRAWINGS = 2000
 LEAST_SHARE, LEAST_SIZE = 0.05, 0.05
 #: largest chance, over all questions, of a finding as strong in a world that is right
 CHANCE = 0.01
+#: a leftover that is certainly this many times what is expected is one that no structure need be found in
+LARGE = 2.0
 #: leftovers beyond this many standard deviations count as this many, so that no window decides alone
 CLIP = 3.0
 BINS = 5
@@ -134,10 +137,30 @@ class Leftover:
     ratio: float
     ratio_interval: tuple[float, float]
 
+    @property
+    def large(self) -> bool:
+        return self.ratio_interval[0] > LARGE
+
+    @property
+    def sentence(self) -> str:
+        low, high = self.ratio_interval
+        return (
+            f"the simulated {self.channel} is off by {quantity(self.rms, self.unit)} at the end of a window,"
+            f" {self.ratio:.1f} [{low:.1f}, {high:.1f}] times what errors of the start and of the sensors leave"
+        )
+
 
 @dataclass(frozen=True)
 class Mismatch:
-    """Whether parameters in range explain the recordings, and where they do not; JSON-able by `to_dict`."""
+    """Whether parameters in range explain the recordings, and where they do not; JSON-able by `to_dict`.
+
+    Attributes:
+        findings: structure, the strongest first.
+        leftovers: how much is left over, by tangent column.
+        horizon: s, length of the windows.
+        windows, diverged: looked at; left out because a simulation blew up.
+        questions: how many were asked.
+    """
 
     findings: tuple[Finding, ...]
     leftovers: tuple[Leftover, ...]
@@ -148,11 +171,12 @@ class Mismatch:
 
     @property
     def found(self) -> bool:
-        return bool(self.findings)
+        """Whether there is structure, or certainly more than LARGE times as much left over as is expected."""
+        return bool(self.findings) or any(x.large for x in self.leftovers)
 
     @property
     def sentences(self) -> tuple[str, ...]:
-        return tuple(f.sentence for f in self.findings)
+        return tuple(f.sentence for f in self.findings) + tuple(x.sentence for x in self.leftovers if x.large)
 
     def to_dict(self) -> dict[str, Any]:
         return {**asdict(self), "found": self.found, "sentences": list(self.sentences)}
@@ -316,7 +340,7 @@ def _questions(world: World, windows: Windows) -> Iterator[Question]:
             if (binned := _binned(x)) is not None:
                 yield Question(column, of, unit, *binned, (), direction)
         if 2 <= len(files) <= n / 8:
-            names = tuple(windows.files[f].replace("\\", "/").rsplit("/", 1)[-1] for f in files)
+            names = tuple(short_name(windows.files[f]) for f in files)
             yield Question(column, "the recording", "", np.searchsorted(files, windows.file), (), names, ones)
         if (previous >= 0).sum() >= 20:
             yield Question(column, BEFORE, "", previous, (), (), ones)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from simloop.loop import short_name
+from simloop.targets.target import short_name
 from simloop.parameters import Array
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from simloop.columns import Provenance
 from simloop.trajectories import TrajectorySet
@@ -28,3 +29,8 @@ class Target:
 def file_of(source: str) -> str:
     """The file of an episode's source: a recording split at a jump in time is still one file."""
     return source.rsplit("[", 1)[0] if source.endswith("]") else source
+
+
+def short_name(file: str) -> str:
+    """The last two parts of a path: enough to tell recordings apart, nothing of the machine they lie on."""
+    return "/".join(Path(file).parts[-2:])
