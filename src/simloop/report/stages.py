@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from simloop.targets.target import short_name
 from simloop.parameters import Array
+from simloop.targets.target import short_name
 
 
 @dataclass(frozen=True)
