@@ -46,7 +46,7 @@ class Coverage:
                 ChannelValue(channel.name, "of the windows", float(off[-1][0]), {
                     "coverage": {f"{level:.0%}": float(means[0, i]) for i, level in enumerate(LEVELS)},
                     "coverage intervals": {
-                        f"{level:.0%}": percentile_interval(means[1:, i]) for i, level in enumerate(LEVELS)
+                        f"{level:.0%}": list(percentile_interval(means[1:, i])) for i, level in enumerate(LEVELS)
                     },
                     **_uniformity(ranks[..., at], e.instants.shape[1] * channel.tangent),
                 })
@@ -111,5 +111,6 @@ def _verdict(parts: list[ChannelValue], p: float) -> str:
         return f"{says}; the ranks cannot be told from even ones (p = {p:.2g})"
     worst = min(parts, key=lambda part: float(part.extra["p"]))
     ends = worst.extra["pit"][0] + worst.extra["pit"][-1]
-    how = "too narrow" if ends > 0.3 else "too wide" if ends < 0.1 else "shifted"
-    return f"{says}; {how} for {worst.channel} (ranks uneven, p = {p:.2g})"
+    rank = worst.extra["mean rank"]
+    how = "shifted" if abs(rank - 0.5) > 0.1 else "too narrow" if ends > 0.3 else "too wide" if ends < 0.1 else "uneven"
+    return f"{says}; {how} for {worst.channel} (ranks are not even, p = {p:.2g})"

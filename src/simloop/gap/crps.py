@@ -40,7 +40,9 @@ class CRPS:
     def measure(self, ensemble: Ensemble, *, seed: int = 0) -> Measured:
         means = weighted_mean(self.by_channel(ensemble), bootstrap_weights(ensemble.file, seed))
         parts = tuple(
-            ChannelValue(c.name, c.error_unit, float(means[0, j]), {"interval": percentile_interval(means[1:, j])})
+            ChannelValue(
+                c.name, c.error_unit, float(means[0, j]), {"interval": list(percentile_interval(means[1:, j]))}
+            )
             for j, c in enumerate(ensemble.channels)
         )
         return from_scores(self.name, ensemble, self.scores(ensemble), parts, ensemble.unit, seed=seed)
