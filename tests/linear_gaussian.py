@@ -67,7 +67,7 @@ class LinearGaussian(World):
     def recordings(self, count: int, *, seed: int, mean: Array, covariance: Array | None = None) -> Target:
         """Record `count` windows under parameters drawn from N(mean, covariance); without one all have the mean."""
         rng = stream(seed, "linear-gaussian")
-        length = FIRST + STEPS + 2
+        length = FIRST + STEPS + 1
         time = np.arange(length) * DT
         frequency, phase, size = (
             rng.uniform(a, b, (count, 1, OUTPUTS * D)) for a, b in ((0.1, 1), (0, 6.28), (0.3, 1))
@@ -92,7 +92,7 @@ class LinearGaussian(World):
     def posterior(self, target: Target, prior: Normal) -> Normal:
         """The exact posterior of parameters that all recordings share, given the compared instants."""
         r = target.recordings
-        length = FIRST + STEPS + 2
+        length = FIRST + STEPS + 1
         seen = slice(FIRST + 1, FIRST + STEPS + 1)
         A = features(r.actions.reshape(len(r), length, -1)[:, seen]).reshape(-1, D)
         y = r.values.reshape(len(r), length, -1)[:, seen].reshape(-1)

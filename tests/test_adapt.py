@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from simloop.adapt import Comparison, LeastSquares, SimOpt, get_method
-from simloop.adapt.least_squares import Whitening, _Problem
+from simloop.adapt.least_squares import Problem, Whitening
 from simloop.adapt.simopt import moved_normal, reps_weights, weighted_normal
 from simloop.distributions import Normal
 from simloop.errors import InputError
@@ -175,7 +175,7 @@ def test_divergence_is_never_a_bargain(comparison: Comparison, pendulum: World) 
     """A point at which every window diverges costs more than any at which none does."""
     prior = pendulum.distribution("prior")
     assert isinstance(prior, Normal)
-    problem = _Problem(comparison, [comparison.cut(0.3)], prior, 1.0)
+    problem = Problem(comparison, [comparison.cut(0.3)], prior, 1.0)
     norms = np.full(30, 2.0)
     whole = problem._cost(norms, 1.0, problem.z0)
     for count in (1, 29, 30):

@@ -11,14 +11,15 @@ from simloop.adapt.cem import CrossEntropy
 from simloop.adapt.comparison import Comparison
 from simloop.adapt.least_squares import LeastSquares
 from simloop.adapt.likelihood import Likelihood
+from simloop.adapt.posterior import Posterior
 from simloop.adapt.simopt import SimOpt
 from simloop.errors import InputError, unknown
 
 __all__ = ["METHODS", "Adaptation", "Books", "Comparison", "CrossEntropy", "LeastSquares", "Likelihood", "Method",
-           "Progress", "SimOpt", "get_method", "silent"]  # fmt: skip
+           "Posterior", "Progress", "SimOpt", "get_method", "silent"]  # fmt: skip
 
 #: methods import what they need of other packages when they fit, so this table costs nothing
-METHODS: dict[str, type[Method]] = {m.name: m for m in (LeastSquares, SimOpt, CrossEntropy, Likelihood)}
+METHODS: dict[str, type[Method]] = {m.name: m for m in (LeastSquares, SimOpt, CrossEntropy, Likelihood, Posterior)}
 
 
 def get_method(name: str, options: dict[str, Any] | None = None) -> Method:

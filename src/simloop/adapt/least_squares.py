@@ -73,8 +73,8 @@ class LeastSquares(Method):
         state = books.begin(**{"candidates": [], "start costs": [], "z": None, "damping": 1e-2, "done": False,
                                "history": []})  # fmt: skip
         groups = comparison.cuts(self.horizons, stride=self.stride)
-        problem = _Problem(comparison, groups, prior, self.tail)
-        coarse = _Problem(
+        problem = Problem(comparison, groups, prior, self.tail)
+        coarse = Problem(
             comparison, [w.take(np.arange(0, len(w), max(1, len(w) // 24))) for w in groups], prior, self.tail
         )
         starts = _starts(prior, self.starts, books.seed)
@@ -104,7 +104,7 @@ class LeastSquares(Method):
         diagnostics |= {"costs of the starts": state["start costs"], "windows": sum(map(len, groups))}
         return Normal(prior.space, np.clip(mean, prior.space.low, prior.space.high), covariance), diagnostics
 
-    def _choose_start(self, coarse: _Problem, starts: Array, books: Books) -> None:
+    def _choose_start(self, coarse: Problem, starts: Array, books: Books) -> None:
         """A few steps from each start (m, d) on a part of the windows; the best goes on as the state's z."""
         state = books.state
         while len(state["candidates"]) < len(starts) > 1:
@@ -150,10 +150,10 @@ class Whitening:
         return np.asarray((x + self.directions @ (self.gain[..., None] * inside)) / np.sqrt(x.shape[1]))
 
 
-class _Problem:
+class Problem:
     """The cost of one set of windows, linearised where asked."""
 
-    def __init__(self, comparison: Comparison, groups: list[Windows], prior: Normal, tail: float) -> None:
+    def __init__(self, comparison: Comparison, groups: list[Windows], prior: Normal, tail: float = 1.0) -> None:
         self.comparison, self.groups, self.tail = comparison, groups, tail
         self.space = prior.space
         self.z0 = prior.space.to_scale(prior.mean)
@@ -181,17 +181,17 @@ class _Problem:
         """Costs of points (m, d), judged on one scale and one whitening; none where there is nothing to choose."""
         if len(points) == 1:
             return [0.0]
-        norms = self._norms(points, [self._linearise(points[0], w)[2] for w in self.groups])
+        norms = self._norms(points, [self.linearise(points[0], w)[2] for w in self.groups])
         scale = min(robust_spread(n) for n in norms if np.isfinite(n).any())
         return [self._cost(n, scale, z) for n, z in zip(norms, points, strict=True)]
 
     def step(self, z: Array, damping: float) -> tuple[Array, float, dict[str, Any]]:
         """One step from z: (z after, damping after, record); z stays where no damping lowers the cost."""
-        linear = [self._linearise(z, w) for w in self.groups]
+        linear = [self.linearise(z, w) for w in self.groups]
         norms = np.concatenate([np.linalg.norm(r, axis=1) for r, _, _ in linear])
         scale = robust_spread(norms)
         cost = self._cost(norms, scale, z)
-        A, g, _ = self._normal_equations(linear, scale, z)
+        A, g, _ = self.normal_equations(linear, scale, z)
         free = ~(((z <= self.low) & (g > 0)) | ((z >= self.high) & (g < 0)))
         dampings = damping * _DAMPINGS
         trials = np.repeat(z[None], len(dampings), axis=0)
@@ -212,9 +212,9 @@ class _Problem:
 
     def uncertainty(self, z: Array) -> tuple[Array, dict[str, Any]]:
         """Sandwich covariance (d, d) at z, and what the data determine."""
-        linear = [self._linearise(z, w) for w in self.groups]
+        linear = [self.linearise(z, w) for w in self.groups]
         scale = robust_spread(np.concatenate([np.linalg.norm(r, axis=1) for r, _, _ in linear]))
-        A, _, gradients = self._normal_equations(linear, scale, z)
+        A, _, gradients = self.normal_equations(linear, scale, z)
         inverse = np.linalg.inv(A)
         _, cluster = np.unique(self.stretches, return_inverse=True)
         summed = np.zeros((cluster.max() + 1, len(z)))
@@ -228,7 +228,7 @@ class _Problem:
 
     def _misread(self, z: Array, linear: list[tuple[Array, Array, Whitening]], scale: float) -> Array:
         """The gradient (d,) that a simulation under z has at z itself, because of how recordings are read."""
-        row, g = self._rows(z[None])[0], np.zeros(len(z))
+        row, g = self.rows(z[None])[0], np.zeros(len(z))
         for windows, (r, jacobian, whiten) in zip(self.groups, linear, strict=True):
             starts, instants = reading_bias(self.comparison, row, windows)
             true = replace(windows.segments, state=windows.segments.state - starts)
@@ -238,16 +238,16 @@ class _Problem:
             )
             apart -= instants / self.comparison.scales(windows)
             apart = whiten(apart.reshape(len(windows), -1, 1))[..., 0]
-            weight = self._weights(r, scale)
+            weight = self.weights(r, scale)
             each = np.einsum("wrd,wr,w->wd", jacobian, apart, weight)
             g += each[np.isfinite(each).all(axis=1)].sum(axis=0)
         return g
 
-    def _linearise(self, z: Array, windows: Windows) -> tuple[Array, Array, Whitening]:
+    def linearise(self, z: Array, windows: Windows) -> tuple[Array, Array, Whitening]:
         """Whitened residuals (W, R), Jacobian (W, R, d) and what whitened them."""
         up = z + self.steps <= self.high
         signed = np.where(up, self.steps, -self.steps)
-        rows = self._rows(np.concatenate([z[None], z + np.diag(signed)]))
+        rows = self.rows(np.concatenate([z[None], z + np.diag(signed)]))
         residuals = self.comparison.residuals(rows, windows)
         flat = residuals.reshape(len(rows), len(windows), -1)
         r, jacobian = flat[0], np.moveaxis((flat[1:] - flat[0]) / signed[:, None, None], 0, -1)
@@ -257,12 +257,15 @@ class _Problem:
         whiten = Whitening.of(np.nan_to_num(amplified))
         return whiten(r[..., None])[..., 0], whiten(jacobian), whiten
 
-    def _rows(self, z: Array) -> Array:
+    def rows(self, z: Array) -> Array:
         """Points (m, d) in the parameters' scale as rows to simulate, without noise."""
-        rows = np.clip(self.space.from_scale(z), self.space.low, self.space.high)
+        return self.silenced(np.clip(self.space.from_scale(z), self.space.low, self.space.high))
+
+    def silenced(self, rows: Array) -> Array:
+        """Rows (m, d) with the least noise that their bounds allow."""
         return np.where(self.silent, self.space.low, rows)
 
-    def _normal_equations(
+    def normal_equations(
         self, linear: list[tuple[Array, Array, Whitening]], scale: float, z: Array
     ) -> tuple[Array, Array, Array]:
         """Curvature (d, d), gradient (d,) and the gradients of the windows (W, d); diverged windows count nothing."""
@@ -270,7 +273,7 @@ class _Problem:
         for r, jacobian, _ in linear:
             good = np.all(np.isfinite(r), axis=1) & np.all(np.isfinite(jacobian), axis=(1, 2))
             r, jacobian = np.where(good[:, None], r, 0.0), np.where(good[:, None, None], jacobian, 0.0)
-            weight = self._weights(r, scale)
+            weight = self.weights(r, scale)
             weighted = jacobian * weight[:, None, None]
             A += np.tensordot(weighted, jacobian, axes=((0, 1), (0, 1)))
             gradients = np.einsum("wrd,wr->wd", weighted, r)
@@ -278,13 +281,13 @@ class _Problem:
             g = g + gradients.sum(axis=0)
         return A, g, np.concatenate(each)
 
-    def _weights(self, r: Array, scale: float) -> Array:
-        """What the loss makes of each window's whitened residual (W, R) in the normal equations: (W,)."""
-        return np.asarray(1 / (scale**2 * (1 + ((r**2).sum(axis=1) / (self.tail * scale) ** 2))))
+    def weights(self, r: Array, scale: float) -> Array:
+        """What the loss makes of each window's whitened residual (..., R) in the normal equations: (...,)."""
+        return np.asarray(1 / (scale**2 * (1 + ((r**2).sum(axis=-1) / (self.tail * scale) ** 2))))
 
     def _norms(self, trials: Array, whitenings: list[Whitening]) -> Array:
         """Norms of the whitened residuals of trial points (m, d), over all windows: (m, W)."""
-        rows = self._rows(trials)
+        rows = self.rows(trials)
         parts = []
         for windows, whiten in zip(self.groups, whitenings, strict=True):
             r = self.comparison.residuals(rows, windows).reshape(len(rows), len(windows), -1)

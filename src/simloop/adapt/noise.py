@@ -9,6 +9,7 @@ Rates, which are estimated from positions: the same noise through the filter tha
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -16,7 +17,7 @@ import numpy as np
 from simloop.adapt.comparison import Comparison
 from simloop.parameters import Array
 from simloop.targets.windows import FIRST, ORDER, POSITION_FILTER, VELOCITY_FILTER, Replay, Windows, _samples
-from simloop.trajectories import TrajectorySet, columns, difference
+from simloop.trajectories import Channel, TrajectorySet, columns, difference
 
 #: least noise, in units of `Comparison.scales`: where recordings show none
 _LEAST = 0.05
@@ -24,20 +25,51 @@ _LEAST = 0.05
 
 def sensor_noise(comparison: Comparison, windows: Windows) -> Array:
     """(D',) standard deviation of the noise on each channel, as the recordings of the windows show it."""
-    from scipy.signal import savgol_coeffs
-
     replay, channels, dt = comparison.replay, comparison.world.channels, comparison.world.control_dt
     removed = difference(replay.measured, replay.filtered, channels)
     inside = np.arange(removed.shape[1])[None] < replay.length[:, None]
-    kept = savgol_coeffs(_samples(POSITION_FILTER, dt), ORDER)
-    noise = np.sqrt((removed[inside] ** 2).mean(axis=0) / (1 - kept[len(kept) // 2]))
-    slope = float(np.linalg.norm(savgol_coeffs(_samples(VELOCITY_FILTER, dt), ORDER, deriv=1, delta=dt)))
-    ends = np.cumsum([0] + [c.tangent for c in channels])
-    at = {c.name: slice(int(ends[i]), int(ends[i + 1])) for i, c in enumerate(channels)}
+    noise = np.sqrt((removed[inside] ** 2).mean(axis=0) / (1 - _kept(dt)))
+    at = _tangents(channels)
     for channel in channels:
         if channel.rate_of:
-            noise[at[channel.name]] = slope * noise[at[channel.rate_of]]
+            noise[at[channel.name]] = _slope(dt) * noise[at[channel.rate_of]]
     return np.asarray(np.maximum(noise, _LEAST * comparison.scales(windows)))
+
+
+def start_noise(comparison: Comparison, noise: Array) -> Array:
+    """(S,) what noise (D',) on the channels leaves on a filtered start, in the layout of the world's state."""
+    world, at = comparison.world, _tangents(comparison.world.channels)
+    rate_of = {c.rate_of: c.name for c in world.channels if c.rate_of}
+    held = {c.name for c in comparison.target.recordings.channels}
+    positions, rates = [], []
+    for channel in world.measured:
+        rate = rate_of.get(channel.name)
+        recorded = rate in held  # then nothing was estimated
+        error = noise[at[channel.name]] * np.sqrt(_kept(world.control_dt)) * (not recorded)
+        positions.append(np.concatenate([[0.0], error / 2]) if channel.kind == "quaternion" else error)
+        rates.append(np.zeros(channel.tangent) if rate is None or recorded else noise[at[rate]])
+    return np.abs(world.state(np.concatenate(positions), np.concatenate(rates)))
+
+
+def _kept(dt: float) -> float:
+    """The part of white noise's variance that the filter of positions keeps."""
+    from scipy.signal import savgol_coeffs
+
+    coefficients = savgol_coeffs(_samples(POSITION_FILTER, dt), ORDER)
+    return float(coefficients[len(coefficients) // 2])
+
+
+def _slope(dt: float) -> float:
+    """The noise of an estimated rate for white noise 1 on the position, 1/s."""
+    from scipy.signal import savgol_coeffs
+
+    return float(np.linalg.norm(savgol_coeffs(_samples(VELOCITY_FILTER, dt), ORDER, deriv=1, delta=dt)))
+
+
+def _tangents(channels: Sequence[Channel]) -> dict[str, slice]:
+    """Where each channel stands among the columns of differences."""
+    ends = np.cumsum([0] + [c.tangent for c in channels])
+    return {c.name: slice(int(ends[i]), int(ends[i + 1])) for i, c in enumerate(channels)}
 
 
 def reading_bias(comparison: Comparison, row: Array, windows: Windows) -> tuple[Array, Array]:

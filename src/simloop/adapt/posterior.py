@@ -1,0 +1,293 @@
+"""Neural posterior estimation: a network that says which parameters go with what a recording looks like.
+
+Papamakarios and Murray (NeurIPS 2016), Greenberg et al. (ICML 2019), by the package `sbi`:
+
+    reference point by least squares; q(z) = prior(z) x its likelihood tempered by 1 / breadth^2
+    for i = 1..n:  z_i ~ q;  s_i = statistics of a simulation under z_i that stands for the recordings
+    fit a normalising flow f(z | s) to the pairs by maximum likelihood
+    posterior = f(z | statistics of the recordings), weighted by prior(z) / q(z)
+
+The proposal q plays the part of the first rounds of sequential estimation: all simulations go where the posterior can
+be. Simulations stand for recordings as in `adapt/statistics.py`: with the recordings' noise and errors of the start.
+
+What is known of the answer stands in the diagnostics, because a flow can be wrong. Simulation-based calibration (Talts
+et al., arXiv 1804.06788): on simulations that it was not trained on, the true parameter's rank among the flow's draws
+must be uniform; a Kolmogorov-Smirnov p-value for each parameter. Posterior predictive check (Gelman, Meng, Stern,
+1996): recordings made under the posterior's draws must look like the real ones.
+
+The result is `Empirical`: draws, with nothing of the network, so nothing needs pickle.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simloop.adapt.adaptation import Books, Method
+from simloop.adapt.comparison import Comparison
+from simloop.adapt.least_squares import LeastSquares
+from simloop.adapt.statistics import Kind, Summary
+from simloop.distributions import Empirical, Normal
+from simloop.errors import InputError
+from simloop.parameters import Array
+from simloop.randomness import stream
+
+if TYPE_CHECKING:
+    import torch
+
+#: simulations of one step, after which the state is kept
+_CHUNK = 100
+#: held-out simulations of the calibration, and draws of the flow for each
+_RANKED, _AMONG = 100, 99
+#: draws of the posterior that are simulated for the predictive check
+_PREDICTED = 40
+#: probability of the proposal's ellipsoid that counts as simulated
+_SIMULATED = 0.99
+#: draws of the flow for each draw of the result, to be weighted
+_FLOW_DRAWS = 4
+
+
+@dataclass(frozen=True)
+class Posterior(Method):
+    """Neural posterior estimation on summary statistics of windows.
+
+    Attributes:
+        simulations: parameter rows simulated to train on.
+        windows: most windows that the posterior is of, spread evenly over the recordings.
+        horizon: s, their length; shortened to what the recordings hold.
+        statistics: what the network sees of the windows; see `adapt/statistics.py`.
+        flow: kind of normalising flow.
+        breadth: spread of the proposal in units of the least-squares fit's, where the data say something.
+        draws: rows of the result.
+    """
+
+    name: ClassVar[str] = "posterior"
+    needs: ClassVar[tuple[str, ...]] = ("sbi", "torch")
+    extra: ClassVar[str] = "posterior"
+
+    simulations: int = 2000
+    windows: int = 64
+    horizon: float = 0.5
+    statistics: Kind = "projected"
+    flow: Literal["maf", "nsf"] = "maf"
+    breadth: float = 3.0
+    draws: int = 2000
+
+    def adapt(self, comparison: Comparison, prior: Normal, books: Books) -> tuple[Empirical, dict[str, Any]]:
+        space, seed = prior.space, books.seed
+        horizon = min(self.horizon, comparison.replay.longest_window)
+        every = comparison.cut(horizon)
+        count = min(self.windows, len(every))
+        windows = every.take(np.linspace(0, len(every) - 1, count).round().astype(np.int64))
+        total = self.simulations + _RANKED
+        books.affordable(self.name, 1, total + _PREDICTED, count)
+        state = books.begin(point=None, covariance=None, z=[], statistics=[])
+        if state["point"] is None:
+            found = LeastSquares(horizons=(horizon,), stride=1.0, starts=1).fit(comparison, prior, seed=seed)
+            assert isinstance(found.distribution, Normal)
+            fit = found.distribution
+            books.save("posterior: reference found", 0.1, point=fit.mean.tolist(), covariance=fit.covariance.tolist())
+        fit = Normal(space, state["point"], state["covariance"])
+        proposal = tempered(prior, fit, self.breadth)
+        summary = Summary.around(comparison, windows, prior, fit.mean, kind=self.statistics, seed=seed)
+        while len(state["z"]) < total:
+            i = len(state["z"])
+            rows = proposal.sample(min(_CHUNK, total - i), stream(seed, self.name, "rows", i))
+            seen = summary.of_simulations(rows, stream(seed, self.name, "noise", i))
+            books.save(
+                f"posterior: {i + len(rows)} of {total} simulations",
+                0.1 + 0.7 * (i + len(rows)) / total,
+                z=[*state["z"], *space.to_scale(rows).tolist()],
+                statistics=[*state["statistics"], *seen.tolist()],
+            )
+        z, seen = np.array(state["z"]), np.array(state["statistics"])
+        fine = np.asarray(np.isfinite(seen).all(axis=1))
+        if fine[_RANKED:].sum() < 10 * len(space):
+            raise InputError(f"posterior: all but {fine.sum()} of {total} simulations diverged")
+        train = np.flatnonzero(fine)[fine[:_RANKED].sum() :]
+        books.progress("posterior: training the flow", 0.8)
+        network = int(stream(seed, self.name, "network").integers(2**31))
+        flow = Flow.train(z[train], seen[train], regressed=summary.regressed, kind=self.flow, seed=network)
+        books.progress("posterior: calibration", 0.95)
+        drawn = flow.sample(summary.of_recordings()[None], _FLOW_DRAWS * self.draws)[:, 0]
+        rows, effective = weighted_rows(drawn, prior, proposal, self.draws, stream(seed, self.name, "draws"))
+        held_out = np.flatnonzero(fine[:_RANKED])
+        ranks = (flow.sample(seen[held_out], _AMONG) < z[held_out]).sum(axis=0)
+        diagnostics = {
+            "calibration p": uniformity(ranks, space.names),
+            "posterior predictive": predictive(summary, rows, stream(seed, self.name, "predictive")),
+            "spread over prior spread": dict(
+                zip(space.names, (space.to_scale(rows).std(axis=0) / prior.spread).tolist(), strict=True)
+            ),
+            "effective draws": effective,
+            "noise over shown noise": summary.amount,
+            "windows": count,
+            "diverged": int((~fine).sum()),
+            "loss": flow.loss,
+        }
+        return Empirical(space, rows), diagnostics
+
+
+def tempered(prior: Normal, fit: Normal, breadth: float) -> Normal:
+    """The prior times what the fit knows beyond it, with spreads `breadth` times as wide: where to simulate."""
+    root = np.linalg.cholesky(prior.covariance)
+    values, vectors = np.linalg.eigh(root.T @ np.linalg.inv(fit.covariance) @ root)
+    spread = 1 / np.sqrt(1 + np.maximum(values - 1, 0.0) / breadth**2)
+    narrowed = root @ (vectors * spread)
+    covariance = narrowed @ narrowed.T
+    return Normal(prior.space, fit.mean, (covariance + covariance.T) / 2)
+
+
+def weighted_rows(
+    z: Array, prior: Normal, proposal: Normal, count: int, rng: np.random.Generator
+) -> tuple[Array, float]:
+    """Draw `count` rows of draws z (n, d), as often as the prior is denser than the proposal.
+
+    Draws outside the bounds, or farther out than the proposal has been simulated, are extrapolations and left out.
+    """
+    from scipy.stats import chi2
+
+    space = prior.space
+    inside = ((z >= space.to_scale(space.low)) & (z <= space.to_scale(space.high))).all(axis=1)
+    away = z - space.to_scale(proposal.mean)
+    inside &= (away * np.linalg.solve(proposal.covariance, away.T).T).sum(axis=1) < chi2.ppf(_SIMULATED, len(space))
+    z = z[inside]
+    if not len(z):
+        raise InputError("posterior: the flow puts nothing where it was trained; give more simulations")
+    rows = space.from_scale(z)
+    log = prior.log_prob(rows) - proposal.log_prob(rows)
+    weight = np.exp(log - log.max())
+    weight /= weight.sum()
+    places = (np.arange(count) + rng.random()) / count
+    chosen = np.minimum(np.searchsorted(np.cumsum(weight), places), len(rows) - 1)
+    return rows[rng.permutation(chosen)], float(1 / (weight**2).sum())
+
+
+def uniformity(ranks: Array, names: tuple[str, ...]) -> dict[str, float]:
+    """p-value of each parameter's ranks (n, d) among `_AMONG` draws, against uniform."""
+    from scipy.stats import kstest
+
+    spread = stream(0, "posterior", "ties").random(ranks.shape)  # ranks are whole numbers
+    places = (ranks + spread) / (_AMONG + 1)
+    return {n: float(kstest(places[:, j], "uniform").pvalue) for j, n in enumerate(names)}
+
+
+def predictive(summary: Summary, rows: Array, rng: np.random.Generator) -> list[dict[str, Any]]:
+    """By channel: how often the 90 % band of replicas holds what was measured, and how unusual the misfit is.
+
+    `p` is the fraction of replicas that are farther from the replicas' mean than the recordings are (root mean square
+    over windows and instants): near 0 the model is missing something, near 1 the noise is taken for too large.
+    """
+    many = summary.replicas(rows[:_PREDICTED], rng)
+    measured = summary.real()
+    low, high = np.nanquantile(many, [0.05, 0.95], axis=0, method="weibull")
+    centre = np.nanmean(many, axis=0)
+    misfit = np.sqrt(np.nanmean((many - centre) ** 2, axis=(1, 2)))
+    real = np.sqrt(np.nanmean((measured - centre) ** 2, axis=(0, 1)))
+    covered = ((measured >= low) & (measured <= high)).mean(axis=(0, 1))
+    names = [c.name for c in summary.comparison.world.channels for _ in range(c.tangent)]
+    return [
+        {"channel": n, "90 % band covers": float(covered[j]), "p": float((misfit[:, j] >= real[j]).mean())}
+        for j, n in enumerate(names)
+    ]
+
+
+class Flow:
+    """A normalising flow over parameters given statistics.
+
+    The statistics are first boiled down to as many numbers as there are parameters by linear regression (Fearnhead and
+    Prangle, JRSS B 2012), and the flow is of what that leaves of the parameters, whitened: near the reference the
+    posterior is almost the regression, so only how it differs has to be learnt. An embedding network gets the rest.
+    """
+
+    network: Any
+    loss: float
+
+    def __init__(self, z: Array, seen: Array, regressed: int, seed: int) -> None:
+        self.seed, self.regressed = seed, regressed
+        self.centre, self.mean = seen[:, :regressed].mean(axis=0), z.mean(axis=0)
+        self.slope = np.linalg.lstsq(seen[:, :regressed] - self.centre, z - self.mean, rcond=1e-10)[0]
+        left = z - self._expected(seen)
+        self.root = np.linalg.cholesky(left.T @ left / len(left))
+
+    def _expected(self, seen: Array) -> Array:
+        return np.asarray(self.mean + (seen[:, : self.regressed] - self.centre) @ self.slope)
+
+    def _condition(self, seen: Array) -> torch.Tensor:
+        return _tensor(np.concatenate([self._expected(seen), seen[:, self.regressed :]], axis=1))
+
+    @classmethod
+    def train(cls, z: Array, seen: Array, *, regressed: int, kind: str, seed: int) -> Flow:
+        """Fit to pairs z (n, d), seen (n, F); the same seed gives the same weights."""
+        from sbi.inference import NPE
+        from sbi.neural_nets import posterior_nn
+        from sbi.neural_nets.embedding_nets import FCEmbedding
+
+        flow = cls(z, seen, regressed, seed)
+        condition = flow._condition(seen)
+        left = np.linalg.solve(flow.root, (z - flow._expected(seen)).T).T
+        with _repeatable(seed):
+            options = {}
+            if regressed < seen.shape[1]:
+                options["embedding_net"] = FCEmbedding(condition.shape[1], 2 * z.shape[1], num_layers=2, num_hiddens=64)
+            build = posterior_nn(kind, hidden_features=40, num_transforms=3, **options)
+            inference = NPE(prior=None, density_estimator=build, show_progress_bars=False, tracker=_Untracked())
+            inference.append_simulations(_tensor(left), condition)
+            with contextlib.redirect_stdout(io.StringIO()):
+                flow.network = inference.train(training_batch_size=100, learning_rate=1e-3, stop_after_epochs=15)
+            flow.network.eval()
+            flow.loss = float(inference.summary["best_validation_loss"][-1])
+        return flow
+
+    def sample(self, seen: Array, count: int) -> Array:
+        """Draw `count` times for each of seen (m, F): (count, m, d), in the parameters' scale."""
+        import torch
+
+        with _repeatable(self.seed), torch.no_grad():
+            left = self.network.sample((count,), condition=self._condition(seen)).numpy().astype(float)
+        return np.asarray(self._expected(seen) + left @ self.root.T)
+
+
+@contextlib.contextmanager
+def _repeatable(seed: int) -> Iterator[None]:
+    """Torch seeded and on one thread inside, as it was outside; what it deprecates in itself is not ours to say."""
+    import torch
+
+    threads = torch.get_num_threads()
+    with torch.random.fork_rng(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.manual_seed(seed)
+        torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(threads)
+
+
+def _tensor(x: NDArray[np.floating[Any]]) -> torch.Tensor:
+    import torch
+
+    return torch.tensor(x, dtype=torch.float32)
+
+
+class _Untracked:
+    """Keeps `sbi` from writing logs into the working folder."""
+
+    log_dir = None
+
+    def log_metric(self, *_: Any, **__: Any) -> None: ...
+
+    def log_metrics(self, *_: Any, **__: Any) -> None: ...
+
+    def log_params(self, *_: Any, **__: Any) -> None: ...
+
+    def add_figure(self, *_: Any, **__: Any) -> None: ...
+
+    def flush(self) -> None: ...
