@@ -220,7 +220,7 @@ def mismatch(
     unit = np.sqrt(expected**2 + (0.25 * np.median(np.abs(left), axis=0) / 0.6745) ** 2)
     residual = _Residual.of(left / unit, jacobian / unit[..., None])
     questions = list(_questions(world, windows))
-    findings = _answers(world, windows, residual, questions, unit, seed)
+    findings = _answers(world, residual, questions, unit, seed)
     return Mismatch(
         findings=tuple(findings),
         leftovers=_leftovers(world, windows, left, expected, seed),
@@ -392,25 +392,28 @@ def _previous(windows: Windows) -> NDArray[np.int64]:
     return np.array([ends.get((int(r), int(t)), -1) for r, t in zip(s.recording, s.start, strict=True)])
 
 
-def _answers(
-    world: World, windows: Windows, residual: _Residual, questions: list[Question], unit: Array, seed: int
-) -> list[Finding]:
-    """Findings that beat chance over all questions, the strongest first; one for each column and kind of bins."""
-    signs = stream(seed, "mismatch", "signs").choice(np.array([-1.0, 1.0]), (REDRAWINGS, len(windows)))
+def _answers(world: World, residual: _Residual, questions: list[Question], unit: Array, seed: int) -> list[Finding]:
+    """Findings that beat chance over all questions and explain enough, the strongest first."""
+    chances = _chances(residual, questions, seed)
+    found = []
+    for q, p in zip(questions, chances, strict=True):
+        share = q.share(residual.values)
+        size = share * float((residual.values[:, q.column] ** 2).mean())
+        if p <= CHANCE and share >= LEAST_SHARE and size >= LEAST_SIZE:
+            found.append(_finding(world, q, residual, unit, p, share))
+    return sorted(found, key=lambda f: -f.share)
+
+
+def _chances(residual: _Residual, questions: list[Question], seed: int) -> list[float]:
+    """For each question the chance that any of them all is answered as strongly where the world is right."""
+    n = len(residual.values)
+    signs = stream(seed, "mismatch", "signs").choice(np.array([-1.0, 1.0]), (REDRAWINGS, n))
     redrawn = np.concatenate([residual.values[None], residual.redrawn(signs)])
     statistics = np.stack([q.statistic(redrawn) for q in questions], axis=1)
     by_chance = statistics[1:]
-    scale = np.maximum(by_chance.std(axis=0), 1e-300)
-    z = (statistics - by_chance.mean(axis=0)) / scale
+    z = (statistics - by_chance.mean(axis=0)) / np.maximum(by_chance.std(axis=0), 1e-300)
     strongest = z[1:].max(axis=1)
-    found = []
-    for i in np.argsort(-z[0], kind="stable"):
-        p = float((1 + (strongest >= z[0, i]).sum()) / (1 + len(strongest)))
-        share = questions[i].share(residual.values)
-        size = share * float((residual.values[:, questions[i].column] ** 2).mean())
-        if p <= CHANCE and share >= LEAST_SHARE and size >= LEAST_SIZE:
-            found.append(_finding(world, questions[i], residual, unit, p, share))
-    return found
+    return [float((1 + (strongest >= own).sum()) / (1 + len(strongest))) for own in z[0]]
 
 
 def _finding(world: World, q: Question, residual: _Residual, unit: Array, p: float, share: float) -> Finding:
