@@ -78,7 +78,7 @@ class Posterior(Method):
     statistics: Kind = "projected"
     flow: Literal["maf", "nsf"] = "maf"
     breadth: float = 3.0
-    draws: int = 2000
+    draws: int = 2048
 
     def adapt(self, comparison: Comparison, prior: Normal, books: Books) -> tuple[Empirical, dict[str, Any]]:
         space, seed = prior.space, books.seed
@@ -182,8 +182,8 @@ def uniformity(ranks: Array, names: tuple[str, ...]) -> dict[str, float]:
 def predictive(summary: Summary, rows: Array, rng: np.random.Generator) -> list[dict[str, Any]]:
     """By channel: how often the 90 % band of replicas holds what was measured, and how unusual the misfit is.
 
-    `p` is the fraction of replicas that are farther from the replicas' mean than the recordings are (root mean square
-    over windows and instants): near 0 the model is missing something, near 1 the noise is taken for too large.
+    The misfit is the root mean square distance from the replicas' mean, over windows and instants, and is given in units of the replicas' own: above 1 the model is missing something, below 1 the noise is taken for too
+    large. `p` is the fraction of replicas whose misfit is at least the recordings'.
     """
     many = summary.replicas(rows[:_PREDICTED], rng)
     measured = summary.real()
@@ -194,7 +194,12 @@ def predictive(summary: Summary, rows: Array, rng: np.random.Generator) -> list[
     covered = ((measured >= low) & (measured <= high)).mean(axis=(0, 1))
     names = [c.name for c in summary.comparison.world.channels for _ in range(c.tangent)]
     return [
-        {"channel": n, "90 % band covers": float(covered[j]), "p": float((misfit[:, j] >= real[j]).mean())}
+        {
+            "channel": n,
+            "90 % band covers": float(covered[j]),
+            "misfit over replicas'": float(real[j] / np.median(misfit[:, j])),
+            "p": float((misfit[:, j] >= real[j]).mean()),
+        }
         for j, n in enumerate(names)
     ]
 
