@@ -12,6 +12,7 @@ import pytest
 from scipy.stats import norm
 
 import simloop.gap.pairs
+from simloop.cli import main
 from simloop.distributions import Normal, Point
 from simloop.errors import InputError
 from simloop.gap import MEASURES, Ensemble, Measured, get_measure, measure_arms
@@ -365,6 +366,23 @@ def test_every_measure_of_the_command_line(pendulum: World) -> None:
     one = measure_ensembles(pendulum, target, "wide", ["crps"], horizon=0.2, draws=20, seed=0).to_dict()
     assert one["value"] == record["measures"]["crps"]["value"]
     assert one["provenance"] == "same engine, hidden parameters"
+
+
+def test_the_command_line_measures(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """`simloop gap --measure NAME --json` prints one object; a misspelt name is one sentence and exit code 2."""
+    command = "simloop gap double-pendulum --target standin --horizon 0.1 --draws 20 --distribution wide --measure"
+    monkeypatch.setattr("sys.argv", [*command.split(), "coverage", "--json"])
+    with pytest.raises(SystemExit) as done:
+        main()
+    record = json.loads(capsys.readouterr().out)
+    assert done.value.code in (0, None)
+    assert {"value", "interval", "unit", "parts", "baselines", "windows", "diverged", "versions"} <= record.keys()
+    assert (record["name"], record["arm"], record["horizon"]) == ("coverage", "wide", 0.1)
+    monkeypatch.setattr("sys.argv", [*command.split(), "coverge"])
+    with pytest.raises(SystemExit) as done:
+        main()
+    assert done.value.code == 2
+    assert capsys.readouterr().err == "simloop: unknown measure 'coverge' (did you mean 'coverage'?)\n"
 
 
 def test_all_measures_are_fast() -> None:

@@ -137,7 +137,8 @@ def gap(
         str | None, typer.Option(help="default, wide, prior, a run's folder or a JSON file.")
     ] = None,
     measure: Annotated[
-        str, typer.Option(help="windowed, energy-score, crps, coverage, mmd, classifier, simopt, or all but the first.")
+        str,
+        typer.Option(help="windowed, or energy-score, crps, coverage, mmd, classifier, ...; all of the latter: all."),
     ] = "windowed",
     horizon: Annotated[
         float | None, typer.Option(help="Length of a window, s; by default the world's own.", min=1e-6)
