@@ -141,9 +141,7 @@ def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_methods_import_nothing_heavy() -> None:
     """The registry of methods is there without torch, sbi, cma or mujoco."""
     code = "import sys, simloop.adapt; print({'torch', 'sbi', 'cma', 'mujoco'} & set(sys.modules))"
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=dict(os.environ)
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
 
 

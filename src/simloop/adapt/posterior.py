@@ -182,8 +182,9 @@ def uniformity(ranks: Array, names: tuple[str, ...]) -> dict[str, float]:
 def predictive(summary: Summary, rows: Array, rng: np.random.Generator) -> list[dict[str, Any]]:
     """By channel: how often the 90 % band of replicas holds what was measured, and how unusual the misfit is.
 
-    The misfit is the root mean square distance from the replicas' mean, over windows and instants, and is given in units of the replicas' own: above 1 the model is missing something, below 1 the noise is taken for too
-    large. `p` is the fraction of replicas whose misfit is at least the recordings'.
+    The misfit is the root mean square distance from the replicas' mean, over windows and instants, and is given in units
+    of the replicas' own: above 1 the model is missing something, below 1 the noise is taken for too large. `p` is the
+    fraction of replicas whose misfit is at least the recordings'.
     """
     many = summary.replicas(rows[:_PREDICTED], rng)
     measured = summary.real()
