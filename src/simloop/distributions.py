@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
@@ -64,7 +65,7 @@ class Distribution(ABC):
     @staticmethod
     def from_dict(record: Any, *, source: str = "distribution") -> Distribution:
         """Build the distribution that `to_dict` described; `source` names it in errors."""
-        kinds: dict[str, type[Distribution]] = {c.kind: c for c in (Point, Uniform, Normal, Empirical)}
+        kinds: dict[str, type[Distribution]] = {c.kind: c for c in (Point, Uniform, Normal, Empirical, Mixture)}
         if not isinstance(record, dict) or "kind" not in record:
             raise InputError(f"{source}: expected an object with 'kind', 'space' and the values of that kind")
         if record["kind"] not in kinds:
@@ -281,10 +282,7 @@ class Empirical(Distribution):
     def __init__(self, space: ParameterSpace, rows: ArrayLike, weights: ArrayLike | None = None) -> None:
         super().__init__(space)
         self.rows = space.check(rows)
-        w = np.ones(len(self.rows)) if weights is None else np.asarray(weights, dtype=float)
-        if w.shape != (len(self.rows),) or not np.isfinite(w).all() or (w < 0).any() or w.sum() <= 0:
-            raise InputError(f"weights must be {len(self.rows)} finite numbers of at least 0, not all of them 0")
-        self.weights = w / w.sum()
+        self.weights = _weights(np.ones(len(self.rows)) if weights is None else weights, len(self.rows))
 
     def sample(self, n: int, rng: np.random.Generator) -> Array:
         rows: Array = self.rows[rng.choice(len(self.rows), size=n, p=self.weights)]
@@ -296,6 +294,66 @@ class Empirical(Distribution):
 
     def _content(self) -> dict[str, Any]:
         return {"rows": self.rows.tolist(), "weights": self.weights.tolist()}
+
+
+class Mixture(Distribution):
+    """A weighted mixture of distributions over one space: heavy tails, several modes.
+
+    Args:
+        space: the parameter space.
+        components: distributions over it, or what `to_dict` stores of them.
+        weights: (m,) of the components, not negative; scaled to sum to 1.
+    """
+
+    kind = "mixture"
+
+    def __init__(self, space: ParameterSpace, components: Sequence[Any], weights: ArrayLike) -> None:
+        super().__init__(space)
+        self.components = tuple(
+            c if isinstance(c, Distribution) else Distribution.from_dict({**c, "space": space.to_dict()})
+            for c in components
+        )
+        if any(c.space != space for c in self.components):
+            raise InputError("the components of a mixture must share its parameter space")
+        self.weights = _weights(weights, len(self.components))
+
+    @property
+    def has_density(self) -> bool:  # type: ignore[override]
+        """Whether every component has one."""
+        return all(c.has_density for c in self.components)
+
+    def sample(self, n: int, rng: np.random.Generator) -> Array:
+        chosen = rng.choice(len(self.components), size=n, p=self.weights)
+        rows = np.empty((n, len(self.space)))
+        for i, component in enumerate(self.components):
+            rows[chosen == i] = component.sample(int((chosen == i).sum()), rng)
+        return rows
+
+    @property
+    def mean(self) -> Array:
+        means = self.space.to_scale(np.array([c.mean for c in self.components]))
+        return self.space.round(self.space.from_scale(self.weights @ means))
+
+    def log_prob(self, rows: ArrayLike) -> Array:
+        from scipy.special import logsumexp
+
+        each = np.array([c.log_prob(rows) for c in self.components])
+        with np.errstate(divide="ignore"):
+            return np.asarray(logsumexp(each, b=self.weights[:, None], axis=0))
+
+    def _content(self) -> dict[str, Any]:
+        return {
+            "components": [{"kind": c.kind, **c._content()} for c in self.components],
+            "weights": self.weights.tolist(),
+        }
+
+
+def _weights(weights: ArrayLike, count: int) -> Array:
+    """Return weights (count,) scaled to sum to 1, or raise."""
+    w = np.asarray(weights, dtype=float)
+    if w.shape != (count,) or not np.isfinite(w).all() or (w < 0).any() or not w.sum() > 0:
+        raise InputError(f"weights must be {count} finite numbers of at least 0, not all of them 0")
+    return np.asarray(w / w.sum())
 
 
 def _log_jacobian(space: ParameterSpace, x: Array) -> Array:

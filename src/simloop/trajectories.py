@@ -83,6 +83,25 @@ def difference(a: Array, b: Array, channels: Sequence[Channel]) -> Array:
     return np.concatenate(parts, axis=-1)
 
 
+def displaced(a: Array, by: Array, channels: Sequence[Channel]) -> Array:
+    """Return b with `difference(b, a) == by`: (..., D) and (..., sum of tangent widths) -> (..., D)."""
+    parts, start = [], 0
+    for channel, at in zip(channels, columns(channels), strict=True):
+        step = by[..., start : start + channel.tangent]
+        start += channel.tangent
+        parts.append(rotated(a[..., at], step) if channel.kind == "quaternion" else a[..., at] + step)
+    return np.concatenate(parts, axis=-1)
+
+
+def rotated(q: Array, vector: Array) -> Array:
+    """Return q * exp(vector / 2) for quaternions (..., 4) and rotation vectors (..., 3), rad, in q's own frame."""
+    angle = np.linalg.norm(vector, axis=-1, keepdims=True)
+    w, v = np.cos(angle / 2), vector * np.sinc(angle / (2 * np.pi)) / 2
+    out = [q[..., :1] * w - (q[..., 1:] * v).sum(-1, keepdims=True), q[..., :1] * v + w * q[..., 1:]]
+    out[1] = out[1] + np.cross(q[..., 1:], v)
+    return np.concatenate(out, axis=-1)
+
+
 def rotation_between(p: Array, q: Array) -> Array:
     """Return the rotation vector (..., 3), rad, of conj(p) * q for unit quaternions (..., 4) in w, x, y, z."""
     w = (p * q).sum(-1)

@@ -59,11 +59,14 @@ class Comparison:
         out = self.simulate_each(np.repeat(x, count, axis=0), segments)
         return out.reshape(n, count, *out.shape[1:])
 
-    def simulate_each(self, rows: Array, segments: Segments) -> Array:
-        """Simulate segment i under row i: (n, d) and n segments -> (n, K, D); diverged simulations are NaN."""
+    def simulate_each(self, rows: Array, segments: Segments, *, world: World | None = None, seed: int = 0) -> Array:
+        """Simulate segment i under row i: (n, d) and n segments -> (n, K, D); diverged simulations are NaN.
+
+        `world` is the comparison's own, or that seen through errors (`World.under`).
+        """
         self.rollouts += len(segments)
         self.simulated_seconds += len(segments) * segments.steps * self.world.control_dt
-        return self.world.simulate(rows, segments).regular
+        return (world or self.world).simulate(rows, segments, seed=seed).regular
 
     def residuals(self, rows: ArrayLike, windows: Windows) -> Array:
         """Simulated minus measured, in units of `scales`: (n, d) -> (n, W, K, D'); 0 where nothing was measured."""

@@ -85,6 +85,8 @@ class ControlChannel:
             out[:, :, j] += u[:, :-1] * (gain * blend)
             if ("bias", j) in self._action:
                 out[:, :, j] += self._value("bias", j, rows)[:, None]
+        if segments.push is not None:
+            out += segments.push[:, None]
         self._add_noise(out, rows, self._action, "action noise", seed, numbers)
         return out
 

@@ -34,6 +34,8 @@ class Segments:
         every: observations are returned after every this many steps.
         lasts: (n,) the steps that matter of each segment, at most `steps`; a world may stop there and repeat its last
             observation. None: all of them.
+        push: (n, A) constant that is added to the actions when they reach the body: what no parameter explains.
+            None: nothing.
     """
 
     state: Array
@@ -43,6 +45,7 @@ class Segments:
     steps: int
     every: int = 1
     lasts: NDArray[np.int64] | None = None
+    push: Array | None = None
 
     def __len__(self) -> int:
         return len(self.state)
@@ -56,7 +59,10 @@ class Segments:
         """Return the segments `index` (m,), which may repeat; the recordings' actions are shared, not copied."""
         i = np.asarray(index)
         lasts = None if self.lasts is None else self.lasts[i]
-        return replace(self, state=self.state[i], recording=self.recording[i], start=self.start[i], lasts=lasts)
+        push = None if self.push is None else self.push[i]
+        return replace(
+            self, state=self.state[i], recording=self.recording[i], start=self.start[i], lasts=lasts, push=push
+        )
 
 
 class World(ABC):
@@ -106,19 +112,34 @@ class World(ABC):
                 error = unknown(f"distribution of world {self.name!r}:", name, own)
                 raise InputError(f"{error}, and no run's folder of that name")
         loaded = Distribution.load(name)
-        if loaded.space.names != self.parameters.names:
-            missing = sorted(set(self.parameters.names) ^ set(loaded.space.names))
+        from simloop.worlds.uncertain import spread_channels
+
+        own_names = tuple(n for n in loaded.space.names if n not in spread_channels(self))
+        if own_names != self.parameters.names:
+            missing = sorted(set(self.parameters.names) ^ set(own_names))
             raise InputError(
                 f"{name}: a distribution over the parameters of another world (differs in {', '.join(missing[:4])});"
                 f" {self.name!r} has {', '.join(self.parameters.names)}"
             )
-        if loaded.space != self.parameters:
+        if loaded.space.parameters[: len(own_names)] != self.parameters.parameters:
             warnings.warn(
                 f"{name}: fitted for other defaults or bounds than those of {self.name!r} (another build?)",
                 DataWarning,
                 stacklevel=2,
             )
         return loaded
+
+    def under(self, distribution: Distribution) -> World:
+        """Return the world that understands a distribution's parameters: itself, or itself seen through errors.
+
+        A fitted distribution may say more than the world's own parameters: how wrong the start of a window is, and
+        how noisy what is observed (`worlds/uncertain.py`).
+        """
+        if distribution.space.names == self.parameters.names:
+            return self
+        from simloop.worlds.uncertain import UncertainWorld
+
+        return UncertainWorld(self, distribution.space)
 
     def starts(self, count: int, rng: np.random.Generator) -> tuple[Array, Array]:
         """Where stand-ins start: the measured channels (count, D) and their rates (count, D'), at rest at 0."""
