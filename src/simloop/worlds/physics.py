@@ -29,6 +29,9 @@ from simloop.worlds.world import Segments, World
 if TYPE_CHECKING:
     import mujoco
 
+#: of the segments `numbers` (m,) a function of (qpos (m, nq), qvel (m, nv), actions (m, A)): forces (m, nv), N or N m
+Force = Callable[[NDArray[np.int64]], Callable[[Array, Array, Array], Array]]
+
 #: simulations in one native call: large enough to amortise it, small enough to keep memory flat
 _CHUNK = 4096
 #: time steps of all simulations in one native call
@@ -138,6 +141,14 @@ class PhysicsWorld(World):
             locate(self.model, channel, source) for channel, source in zip(self.channels, self._sources, strict=True)
         )
 
+    def observation(self, channel: str) -> Observation:
+        """Where the channel of that name is read."""
+        return next(o for o in self.observations if o.channel.name == channel)
+
+    def dof(self, channel: str) -> int:
+        """The degree of freedom that moves a joint's position, a channel of width 1."""
+        return _dof_of(self.model, self.observation(channel).columns.start)
+
     @cached_property
     def _state_columns(self) -> list[tuple[slice, slice, slice, slice]]:
         """For each measured joint: columns of (positions, qpos, rates, qvel). Every joint must be measured."""
@@ -171,6 +182,12 @@ class PhysicsWorld(World):
         return out
 
     def simulate(self, parameters: ArrayLike, segments: Segments, *, seed: int = 0) -> TrajectorySet:
+        return self.simulate_with(None, parameters, segments, seed=seed)
+
+    def simulate_with(
+        self, force: Force | None, parameters: ArrayLike, segments: Segments, *, seed: int = 0
+    ) -> TrajectorySet:
+        """Simulate with a force on the joints that depends on their state; without one it is all native calls."""
         rows = self.parameters.check(parameters)
         n = len(segments)
         if len(rows) not in (1, n):
@@ -180,7 +197,7 @@ class PhysicsWorld(World):
         values = np.empty((n, kept, width))
         diverged = np.zeros(n, dtype=bool)
         for chunk in self._chunks(segments):
-            values[chunk], diverged[chunk] = self._simulate_chunk(rows[chunk], segments, seed, chunk)
+            values[chunk], diverged[chunk] = self._simulate_chunk(rows[chunk], segments, seed, chunk, force)
         time = (segments.start[:, None] + segments.recorded).astype(np.float64) * self.control_dt
         return TrajectorySet(
             channels=self.channels,
@@ -206,7 +223,7 @@ class PhysicsWorld(World):
             a = b
 
     def _simulate_chunk(
-        self, rows: Array, segments: Segments, seed: int, numbers: NDArray[np.int64]
+        self, rows: Array, segments: Segments, seed: int, numbers: NDArray[np.int64], force: Force | None
     ) -> tuple[Array, NDArray[np.bool_]]:
         """Simulate the segments `numbers` (m,); return values (m, kept, D) and which simulations diverged."""
         kept = len(segments.recorded)
@@ -218,28 +235,59 @@ class PhysicsWorld(World):
         nq = self.model.nq
         batch.bind("qpos")[:] = segments.state[:, :nq]
         batch.bind("qvel")[:] = segments.state[:, nq:]
-        substeps = self._substeps_of(self.model)
         control = self.channel.act(rows, segments, seed=seed, numbers=numbers)
-        if substeps > 1:
-            control = np.repeat(control, substeps, axis=1)
-        fields = sorted({o.field for o in self.observations})
-        # sensors describe the state before the last substep, so they need one substep more and are read one later
-        extra = int("sensordata" in fields)
-        if extra:
-            control = np.concatenate([control, control[:, -1:]], axis=1)
+        at = segments.recorded - 1
         with _quiet(), _without_engine_warnings():  # what diverged is flagged in the result
-            record = batch.rollout(segments.steps * substeps + extra, control=control, record=fields)
-        at = segments.recorded * substeps - 1
+            record = self._rollout(batch, control) if force is None else self._step(batch, control, force, numbers)
         column = 0
         for o in self.observations:
-            shift = at + 1 if o.field == "sensordata" else at
-            out[:, : len(at), column : column + o.channel.width] = record[o.field][:, shift, o.columns]
+            out[:, : len(at), column : column + o.channel.width] = record[o.field][:, at, o.columns]
             column += o.channel.width
         out[:, len(at) :] = out[:, len(at) - 1 : len(at)]
         diverged = (batch.warning > 0).reshape(len(rows), -1).any(axis=1)
         self.channel.observe(rows, out, seed=seed, numbers=numbers)
         out[diverged] = np.nan
         return out, np.asarray(diverged)
+
+    @cached_property
+    def _fields(self) -> list[str]:
+        return sorted({o.field for o in self.observations})
+
+    def _rollout(self, batch: Any, control: Array) -> dict[str, Array]:
+        """Run actions (m, steps, A) in one native call: each observed field at the end of each step, (m, steps, .)."""
+        substeps = self._substeps_of(self.model)
+        if substeps > 1:
+            control = np.repeat(control, substeps, axis=1)
+        # sensors describe the state before the last substep, so they need one substep more and are read one later
+        extra = int("sensordata" in self._fields)
+        if extra:
+            control = np.concatenate([control, control[:, -1:]], axis=1)
+        record = batch.rollout(control.shape[1], control=control, record=self._fields)
+        return {
+            f: x[:, substeps - 1 :: substeps] if f != "sensordata" else x[:, substeps::substeps]
+            for f, x in record.items()
+        }
+
+    def _step(self, batch: Any, control: Array, force: Force, numbers: NDArray[np.int64]) -> dict[str, Array]:
+        """The same with a force that is computed from the state at the start of each step and held during it."""
+        substeps, steps = self._substeps_of(self.model), control.shape[1]
+        sensors = "sensordata" in self._fields
+        bound = {f: batch.bind(f) for f in {*self._fields, "qpos", "qvel", "ctrl", "qfrc_applied"}}
+        record = {f: np.empty((len(numbers), steps, bound[f].shape[1])) for f in self._fields}
+        of_state = force(numbers)
+        for k in range(steps):
+            bound["ctrl"][:] = control[:, k]
+            bound["qfrc_applied"][:] = of_state(bound["qpos"], bound["qvel"], bound["ctrl"])
+            if sensors:  # one substep more shows what they said at the end of the step before
+                batch.step()
+                record["sensordata"][:, k - 1] = bound["sensordata"]
+            batch.step(nstep=substeps - sensors)
+            for f in set(self._fields) - {"sensordata"}:
+                record[f][:, k] = bound[f]
+        if sensors:
+            batch.step()
+            record["sensordata"][:, -1] = bound["sensordata"]
+        return record
 
     def batch(self, rows: Array) -> Any:
         """Return a `mujoco.batch.Batch` of one simulation for each parameter row, its model fields written."""

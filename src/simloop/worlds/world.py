@@ -112,9 +112,10 @@ class World(ABC):
                 error = unknown(f"distribution of world {self.name!r}:", name, own)
                 raise InputError(f"{error}, and no run's folder of that name")
         loaded = Distribution.load(name)
+        from simloop.worlds.residual import FORCE
         from simloop.worlds.uncertain import spread_channels
 
-        own_names = tuple(n for n in loaded.space.names if n not in spread_channels(self))
+        own_names = tuple(n for n in loaded.space.names if n not in spread_channels(self) and not n.startswith(FORCE))
         if own_names != self.parameters.names:
             missing = sorted(set(self.parameters.names) ^ set(own_names))
             raise InputError(
@@ -127,19 +128,31 @@ class World(ABC):
                 DataWarning,
                 stacklevel=2,
             )
+        try:
+            self.under(loaded)
+        except InputError as error:
+            raise InputError(f"{name}: {error}") from None
         return loaded
 
     def under(self, distribution: Distribution) -> World:
-        """Return the world that understands a distribution's parameters: itself, or itself seen through errors.
+        """Return the world that understands a distribution's parameters: itself, or itself with what is added.
 
-        A fitted distribution may say more than the world's own parameters: how wrong the start of a window is, and
-        how noisy what is observed (`worlds/uncertain.py`).
+        A fitted distribution may say more than the world's own parameters: a force that they leave unexplained
+        (`worlds/residual.py`); how wrong the start of a window is, and how noisy what is observed
+        (`worlds/uncertain.py`). They follow the world's own in this order.
         """
-        if distribution.space.names == self.parameters.names:
-            return self
+        space = distribution.space
+        world: World = self
+        if space.names == world.parameters.names:
+            return world
+        from simloop.worlds.residual import FORCE, ResidualWorld
         from simloop.worlds.uncertain import UncertainWorld
 
-        return UncertainWorld(self, distribution.space)
+        forces = [p for p in space if p.name.startswith(FORCE)]
+        if forces:
+            own = space.parameters[: len(self.parameters)]
+            world = ResidualWorld(self, ParameterSpace([*own, *forces]))
+        return world if space.names == world.parameters.names else UncertainWorld(world, space)
 
     def starts(self, count: int, rng: np.random.Generator) -> tuple[Array, Array]:
         """Where stand-ins start: the measured channels (count, D) and their rates (count, D'), at rest at 0."""
