@@ -19,13 +19,15 @@ from pydantic import Field, field_validator
 import simloop
 from simloop.adapt import Adaptation, Comparison, Method, get_method
 from simloop.adapt.adaptation import Progress, silent
+from simloop.calibration import Calibration, Predictions, calibrate, calibration_horizons, tell_apart
 from simloop.columns import ColumnMap
 from simloop.config import Strict, read_yaml
 from simloop.distributions import Distribution, Normal, Point
 from simloop.errors import InputError, count
 from simloop.gap import Gap, quantity, windowed_gaps
+from simloop.gap.ensemble import predicted
+from simloop.gap.mismatch import mismatch
 from simloop.parameters import Array
-from simloop.randomness import stream
 from simloop.runs import Resume, Run, read_run, write_json
 from simloop.targets import Target, get_target
 from simloop.targets.catalogue import find
@@ -61,15 +63,16 @@ class LoopFile(Strict):
 
     world: str
     target: LoopTarget
-    horizons: list[float] = Field(default=[0.2, 0.5], min_length=1)
+    #: s, at which gaps are measured; None: the world's own
+    horizons: list[float] | None = Field(default=None, min_length=1)
     draws: int = Field(default=50, ge=1)
     adapt: list[AdaptStep] = Field(default=[AdaptStep(method="least-squares")], min_length=1)
     seed: int = 0
 
     @field_validator("horizons")
     @classmethod
-    def _positive(cls, value: list[float]) -> list[float]:
-        if not all(np.isfinite(h) and h > 0 for h in value):
+    def _positive(cls, value: list[float] | None) -> list[float] | None:
+        if value is not None and not all(np.isfinite(h) and h > 0 for h in value):
             raise ValueError(f"expected positive numbers of seconds, got {value}")
         return value
 
@@ -143,27 +146,41 @@ def run_loop(
             f"{name}: is among the recordings to fit on and to test on; a test must not see the fit's data"
         )
     with Run.open(folder, configuration(file, world, fit, test), resume=resume) as run:
-        own = world.distributions()
-        before: dict[str, Distribution | None] = {"persistence": None, "default": own["default"]}
-        if "wide" in own:
-            before["wide"] = own["wide"]
+        own, horizons = world.distributions(), loop_horizons(file, world)
+        wide = {"wide": own["wide"]} if "wide" in own else {}
+        before: dict[str, Distribution | None] = {"persistence": None, "default": own["default"], **wide}
         replay = Replay(world, test.recordings)
         say("measuring the gap before adapting")
-        run.stage("gap-before", lambda: _gaps(world, replay, before, file, file.draws))
+        run.stage("gap-before", lambda: _gaps(replay, before, horizons, file.draws, file.seed))
         run.stage("target", lambda: {"fit": describe_target(fit), "test": describe_target(test)})
         fits: dict[str, Distribution] = {}
         for step in file.adapt:
             fits[step.method] = adapt_stage(run, world, fit, step, seed=file.seed, progress=progress).distribution
-        write_json(folder / "distribution.json", fits[file.adapt[0].method].to_dict())
+        first = fits[file.adapt[0].method]
+        write_json(folder / "distribution.json", first.to_dict())
         say("measuring the gap after adapting, on files that no fit has seen")
-        run.stage("gap-after", lambda: _gaps(world, replay, {"default": own["default"], **fits}, file, 1))
-        run.stage(
-            "gap-after-draws", lambda: _gaps(world, replay, {"default": own["default"], **fits}, file, file.draws)
-        )
         arms = {"default": own["default"], **fits}
-        run.stage("replays", lambda: _replays(world, replay, arms, file))
+        run.stage("gap-after", lambda: _gaps(replay, arms, horizons, 1, file.seed))
+        run.stage("gap-after-draws", lambda: _gaps(replay, arms, horizons, file.draws, file.seed))
+        run.stage("replays", lambda: _replays(replay, arms, max(horizons), max(20, file.draws), file.seed))
+        say("asking whether the distributions hold the recordings as often as they say")
+        predictions = Predictions(world, replay, {**arms, **wide}, seed=file.seed)
+        looked = calibration_horizons(replay, horizons)
+        run.stage("calibration", lambda: calibrate(predictions, looked).to_dict())
+        run.stage("classifier", lambda: _told_apart(predictions, min(horizons)))
+        say("looking for what no parameters explain")
+        run.stage("mismatch", lambda: _mismatch(replay, first, min(horizons), file.seed))
         run.stage("versions", lambda: versions(world))
     return read_run(folder)
+
+
+def loop_horizons(file: LoopFile, world: World) -> list[float]:
+    """Lengths of the windows that gaps are measured at, s: the file's, else the world's own."""
+    if file.horizons is None:
+        return list(world.horizons[-1:] if world.whole else world.horizons)
+    if world.whole:
+        raise InputError(f"horizons: recordings of {world.name!r} are replayed whole, so leave this field out")
+    return file.horizons
 
 
 def adapt_stage(
@@ -205,32 +222,42 @@ def starting_point(world: World, method: Method) -> Normal:
 
 
 def _gaps(
-    world: World, replay: Replay, arms: Mapping[str, Distribution | None], file: LoopFile, draws: int
+    replay: Replay, arms: Mapping[str, Distribution | None], horizons: list[float], draws: int, seed: int
 ) -> list[dict[str, Any]]:
     """Gaps of all arms at all horizons, JSON-able."""
-    return [
-        {
-            "horizon": horizon,
-            "gaps": [
-                g.to_dict() for g in windowed_gaps(world, replay.windows(horizon), arms, draws=draws, seed=file.seed)
-            ],
-        }
-        for horizon in file.horizons
-    ]
+    found = []
+    for horizon in horizons:
+        gaps = windowed_gaps(replay.world, replay.windows(horizon), arms, draws=draws, seed=seed)
+        found.append({"horizon": horizon, "gaps": [g.to_dict() for g in gaps]})
+    return found
+
+
+def _told_apart(predictions: Predictions, horizon: float) -> dict[str, Any]:
+    """Which arms a classifier tells from the recordings, JSON-able."""
+    return {"horizon": horizon, "arms": {n: m.to_dict() for n, m in tell_apart(predictions, horizon).items()}}
+
+
+def _mismatch(replay: Replay, fit: Distribution, horizon: float, seed: int) -> dict[str, Any]:
+    """What the fit's mean parameters leave over, JSON-able; or why that could not be looked for."""
+    world = replay.world
+    try:
+        return mismatch(world, replay, fit.mean[: len(world.parameters)], horizon=horizon, seed=seed).to_dict()
+    except InputError as error:
+        return {"not looked for": str(error)}
 
 
 def _replays(
-    world: World, replay: Replay, arms: Mapping[str, Distribution], file: LoopFile, count: int = 6
+    replay: Replay, arms: Mapping[str, Distribution], horizon: float, draws: int, seed: int, count: int = 6
 ) -> dict[str, Any]:
     """Real and simulated trajectories of a few test windows, for the report's picture.
 
     The windows are those at evenly spaced ranks of the default's error, so easy and hard ones are both shown.
     """
-    horizon = max(file.horizons)
+    world = replay.world
     windows = replay.windows(horizon, every=0.01)
-    default = world.simulate(arms["default"].mean[None], windows.segments, seed=file.seed).regular
-    error = np.abs(difference(default[:, -1], windows.measured[:, -1], world.channels)).sum(axis=1)
-    ranks = np.argsort(np.nan_to_num(error, nan=np.inf), kind="stable")
+    default = predicted(world, windows, arms["default"], draws=1, seed=seed)[:, 0]
+    error = np.abs(difference(default, windows.measured, world.channels)).sum(axis=2)
+    ranks = np.argsort(np.nan_to_num(_at_end(error, world), nan=np.inf), kind="stable")
     chosen = ranks[np.linspace(0, len(ranks) - 1, min(count, len(ranks))).round().astype(int)]
     shown = windows.take(np.sort(chosen))
     out: dict[str, Any] = {
@@ -238,24 +265,31 @@ def _replays(
         "time": (shown.segments.recorded * world.control_dt).tolist(),
         "channels": [c.name for c in world.measured],
         "units": [c.unit for c in world.measured],
-        "files": [short_name(shown.files[f]) for f in shown.file],
+        "files": [short_name(replay.sources[r] if world.whole else shown.files[f])
+                  for r, f in zip(shown.segments.recording, shown.file, strict=True)],
         "starts": (shown.segments.start * world.control_dt).tolist(),
         "measured": _measured_only(world, shown.measured),
         "arms": {},
-    }
+    }  # fmt: skip
+    unknown = np.isnan(shown.measured).any(axis=2, keepdims=True)
     for name, distribution in arms.items():
-        mean = world.simulate(distribution.mean[None], shown.segments, seed=file.seed).regular
-        record = {"mean": _measured_only(world, mean)}
+        mean = predicted(world, shown, distribution, draws=1, seed=seed)[:, 0]
+        record = {"mean": _measured_only(world, np.where(unknown, np.nan, mean))}
         if not isinstance(distribution, Point):
-            draws = max(20, file.draws)
-            rows = distribution.sample(len(shown) * draws, stream(file.seed, "replays", name))
-            many = world.simulate(rows, shown.segments.take(np.repeat(np.arange(len(shown)), draws)), seed=file.seed)
-            bands = np.nanquantile(
-                many.regular.reshape(len(shown), draws, *mean.shape[1:]), [0.05, 0.95], axis=1, method="weibull"
-            )
-            record |= {"low": _measured_only(world, bands[0]), "high": _measured_only(world, bands[1])}
+            many = predicted(world, shown, distribution, draws=draws, seed=seed)
+            bands = np.nanquantile(many, [0.05, 0.95], axis=1, method="weibull")
+            low, high = (_measured_only(world, np.where(unknown, np.nan, b)) for b in bands)
+            record |= {"low": low, "high": high}
         out["arms"][name] = record
     return out
+
+
+def _at_end(error: Array, world: World) -> Array:
+    """The error (n, K) of windows at their end, of whole recordings over their time: (n,)."""
+    if not world.whole:
+        return error[:, -1]
+    known = np.isfinite(error)
+    return np.asarray(np.where(known, error, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1))
 
 
 def _measured_only(world: World, values: Array) -> Any:
@@ -284,6 +318,7 @@ def describe_world(world: World) -> dict[str, Any]:
     return {
         "name": world.name,
         "parameters": world.parameters.to_dict(),
+        "whole": world.whole,
         "content": world.content(),
         "versions": versions(world),
     }
@@ -337,16 +372,33 @@ def headline(result: dict[str, Any], method: str | None = None) -> str:
     for after in result["stages"]["gap-after"]:
         gaps = {g["name"]: Gap.from_dict(g) for g in after["gaps"]}
         fitted, default = gaps[name], gaps["default"]
+        when = when_measured(after["horizon"], result["configuration"])
         if not sentences:
             sentences.append(
-                f"On {unseen} it had never seen, the adapted simulation ({name}) is wrong by {how_wrong(fitted)} after"
-                f" {after['horizon']:g} s; the default one by {how_wrong(default)}"
+                f"On {unseen} it had never seen, the adapted simulation ({name}) is wrong by {how_wrong(fitted)}"
+                f" {when}; the default one by {how_wrong(default)}"
             )
         else:
-            sentences.append(f"After {after['horizon']:g} s it is {how_wrong(fitted)} against {how_wrong(default)}")
+            sentences.append(f"{when[0].upper()}{when[1:]} it is {how_wrong(fitted)} against {how_wrong(default)}")
         if not fitted.told_apart:
             sentences[-1] += " (the two cannot be told apart)"
     return ". ".join(sentences) + "."
+
+
+def when_measured(horizon: float, configuration: Mapping[str, Any]) -> str:
+    """When an error was measured, in words: at the end of a window, or over whole recordings."""
+    return "on average over a recording" if configuration["world"].get("whole") else f"after {horizon:g} s"
+
+
+def how_honest(result: dict[str, Any]) -> list[str]:
+    """For each fit a sentence on whether it covers reality as often as it says, and where not."""
+    stages = result["stages"]
+    if "calibration" not in stages:
+        return []
+    found = Calibration.from_dict(stages["calibration"])
+    reality = "reality" if stages["target"]["test"]["provenance"] == "real recordings" else "the stand-in"
+    said = [found.sentence(step["method"], reality) for step in result["configuration"]["loop"]["adapt"]]
+    return [f"{sentence[0].upper()}{sentence[1:]}." for sentence in said if sentence]
 
 
 def how_wrong(gap: Gap) -> str:

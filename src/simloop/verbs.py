@@ -14,6 +14,7 @@ from simloop import terminal
 from simloop.adapt import Adaptation, get_method
 from simloop.adapt.adaptation import Progress, silent
 from simloop.audit import audit_parameters
+from simloop.calibration import windows_at
 from simloop.config import parse_value
 from simloop.distributions import Distribution, Normal, Point
 from simloop.errors import DataWarning, InputError
@@ -27,6 +28,7 @@ from simloop.loop import (
     describe_target,
     describe_world,
     headline,
+    how_honest,
     how_wrong,
     provenance_sentence,
     recordings_hash,
@@ -41,15 +43,13 @@ from simloop.randomness import stream
 from simloop.runs import Resume, Run, write_json
 from simloop.targets import Target
 from simloop.targets.target import short_name
-from simloop.targets.windows import Replay, Windows
+from simloop.targets.windows import Replay
 from simloop.worlds import World
 
 #: s, at which a fit reports its gap on its own files
 IN_SAMPLE_HORIZON = 0.2
 #: rows drawn for each window where nobody says how many: for the windowed gap, and for what looks at a whole ensemble
 WINDOWED_DRAWS, ENSEMBLE_DRAWS = 20, 100
-#: instants at which a recording that is replayed whole is compared, where a measure would look at a window's end
-WHOLE_INSTANTS = 10
 
 
 @dataclass(frozen=True)
@@ -243,7 +243,7 @@ def measure_ensembles(
     found: dict[str, dict[str, Measured]] = {}
     for measure in map(get_measure, names):
         if measure.instants not in ensembles:
-            windows, count = _windows_at(replay, horizon, measure.instants)
+            windows, count = windows_at(replay, horizon, measure.instants)
             ensembles[measure.instants] = {
                 arm: ensemble(world, windows, d, draws=draws, seed=seed).at(count) for arm, d in arms.items()
             }
@@ -257,18 +257,6 @@ def measure_ensembles(
             )
     own = world.distribution(asked)
     return MeasureResult(found, asked, target, windows.horizon, versions(world), own.hash)
-
-
-def _windows_at(replay: Replay, horizon: float, instants: int) -> tuple[Windows, int]:
-    """Windows compared at least at `instants` instants (0: every control step), and how many to look at."""
-    dt = replay.world.control_dt
-    if replay.world.whole:
-        windows = replay.windows(horizon, every=dt)
-        return windows, max(instants, WHOLE_INSTANTS) if instants else windows.segments.steps
-    steps = max(1, round(horizon / dt)) if np.isfinite(horizon) else 1
-    # the last instant must be the end, so the steps between two must divide the window's
-    each = max(d for d in range(1, steps + 1) if steps % d == 0 and steps // d >= min(instants or steps, steps))
-    return replay.windows(horizon, every=each * dt), instants or steps
 
 
 @dataclass(frozen=True)
@@ -388,6 +376,9 @@ class LoopResult:
             "baselines": {g["name"]: g for g in before["gaps"]},
             "gaps": {k: stages[k] for k in ("gap-before", "gap-after", "gap-after-draws")},
             "headline": headline(self.record),
+            "calibration": {**stages["calibration"], "sentences": how_honest(self.record)},
+            "classifier": stages["classifier"],
+            "mismatch": stages["mismatch"],
             "years of simulation per hour": years_per_hour(self.record),
             "versions": stages["versions"],
             "report": str(self.report),
@@ -406,9 +397,11 @@ class LoopResult:
             world = get_world(self.record["configuration"]["loop"]["world"])
             adaptation = Adaptation.from_dict(stages[f"adapt-{step['method']}"])
             show_moves(adaptation, starting_point(world, get_method(step["method"])))
-        for drawn in stages["gap-after-draws"][0]["gaps"]:
-            if warning := too_sure(Gap.from_dict(drawn)):
-                terminal.say(warning)
+        for sentence in [
+            *(f"mismatch: {s}" for s in stages["mismatch"].get("sentences", [])),
+            *how_honest(self.record),
+        ]:
+            terminal.say(sentence)
         terminal.say(headline(self.record))
         years = years_per_hour(self.record)
         terminal.say(f"An hour gives {years:.3f} years of simulation ({years * YEAR / 3600:.0f} times real time).")
