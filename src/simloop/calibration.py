@@ -214,13 +214,9 @@ class Predictions:
         most: int = MOST_WINDOWS,
         seed: int = 0,
     ) -> None:
-        self.world, self.replay, self.draws, self.most, self.seed = world, replay, draws, most, seed
-        self.arms: dict[str, Distribution] = {}
-        for name, distribution in arms.items():
-            self.arms[name] = distribution
-            if not isinstance(distribution, Point):
-                own = distribution.mean[: len(world.parameters)]
-                self.arms[name + MEAN] = Point(world.parameters, own)
+        self.world, self.replay, self.most, self.seed = world, replay, most, seed
+        self.arms = {name: (distribution, draws) for name, distribution in arms.items()}
+        self.arms |= {name + MEAN: (d, 1) for name, d in arms.items() if not isinstance(d, Point)}
         self._kept: dict[float, dict[str, Ensemble]] = {}
 
     def at(self, horizon: float) -> dict[str, Ensemble]:
@@ -230,8 +226,8 @@ class Predictions:
             if len(windows) > self.most:
                 windows = windows.take(np.linspace(0, len(windows) - 1, self.most).round().astype(np.int64))
             self._kept[horizon] = {
-                name: ensemble(self.world, windows, d, draws=self.draws, seed=self.seed).at(count)
-                for name, d in self.arms.items()
+                name: ensemble(self.world, windows, d, draws=draws, seed=self.seed).at(count)
+                for name, (d, draws) in self.arms.items()
             }
         return self._kept[horizon]
 

@@ -28,17 +28,21 @@ from simloop.gap import Gap, quantity, windowed_gaps
 from simloop.gap.ensemble import predicted
 from simloop.gap.mismatch import mismatch
 from simloop.parameters import Array
+from simloop.plan import plan
 from simloop.runs import Resume, Run, read_run, write_json
 from simloop.targets import Target, get_target
 from simloop.targets.catalogue import find
 from simloop.targets.target import short_name
 from simloop.targets.windows import Replay
-from simloop.trajectories import difference
+from simloop.trajectories import columns, difference
 from simloop.worlds import World, get_world
 
 YEAR = 365.25 * 86400  # s
 #: below this coverage of its 90 % band a fit is called too sure of itself
 TOO_SURE = 0.75
+#: recordings that are proposed, the excitations that they are chosen from, draws that their information is averaged
+#: over, and the most points of an action's picture
+PLANNED, PLAN_CANDIDATES, PLAN_DRAWS, SIGNAL = 5, 48, 2, 400
 
 
 class LoopTarget(Strict):
@@ -170,6 +174,8 @@ def run_loop(
         run.stage("classifier", lambda: _told_apart(predictions, min(horizons)))
         say("looking for what no parameters explain")
         run.stage("mismatch", lambda: _mismatch(replay, first, min(horizons), file.seed))
+        say("planning what to record next")
+        run.stage("plan", lambda: _plan(Replay(world, fit.recordings), first, horizons, file.seed))
         run.stage("versions", lambda: versions(world))
     return read_run(folder)
 
@@ -244,6 +250,49 @@ def _mismatch(replay: Replay, fit: Distribution, horizon: float, seed: int) -> d
         return mismatch(world, replay, fit.mean[: len(world.parameters)], horizon=horizon, seed=seed).to_dict()
     except InputError as error:
         return {"not looked for": str(error)}
+
+
+def _plan(replay: Replay, fit: Distribution, horizons: list[float], seed: int) -> dict[str, Any]:
+    """Recordings that would tell most of what the fit left open, JSON-able; or why none were planned.
+
+    No action is larger, and no channel goes further, than in the recordings of the fit.
+    """
+    world = replay.world
+    recorded = [a[:n] for a, n in zip(replay.actions, replay.length, strict=True)]
+    try:
+        found = plan(
+            world,
+            fit,
+            PLANNED,
+            recorded=recorded,
+            ranges=_ranges(replay),
+            horizon=horizons[0],
+            candidates=PLAN_CANDIDATES,
+            draws=PLAN_DRAWS,
+            seed=seed,
+        )
+    except InputError as error:
+        return {"not planned": str(error)}
+    each = max(1, len(found.proposals[0].excitation.actions) // SIGNAL)
+    signals = [p.excitation.actions[::each].T.tolist() for p in found.proposals]
+    return {
+        **found.to_dict(),
+        "actions": [a.name for a in world.actions],
+        "units": [a.unit for a in world.actions],
+        "signals": {"every": each * world.control_dt, "actions": signals},
+    }
+
+
+def _ranges(replay: Replay) -> dict[str, tuple[float, float]]:
+    """The lowest and the highest value of each measured channel of one column, 0 among them."""
+    found = {}
+    for channel, at in zip(replay.world.channels, columns(replay.world.channels), strict=True):
+        if channel.width == 1 and not channel.rate_of:
+            seen = np.concatenate([x[:n, at] for x, n in zip(replay.measured, replay.length, strict=True)])
+            low, high = min(0.0, float(seen.min())), max(0.0, float(seen.max()))
+            if low < high:
+                found[channel.name] = (low, high)
+    return found
 
 
 def _replays(
