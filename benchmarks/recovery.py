@@ -4,7 +4,7 @@ Each repeat draws parameters of the double pendulum from the distribution that t
 noisy stand-ins of 6 s under them, fits, and asks: how far off, and did the stated 90 % interval hold the truth?
 Pooled over parameters and repeats. Errors are in units of the start's spread: 1 is what not looking gives on average.
 All run at stated, smaller budgets: least squares on windows of 0.5 s that do not overlap, from one start; the posterior
-with 600 simulations of the same windows; SimOpt with 8 iterations x 100 samples x 24 windows. SimOpt's spread says
+on 96 windows of 0.2 s with 1000 simulations; SimOpt with 8 iterations x 100 samples x 24 windows. SimOpt's spread says
 where its search is, not how sure it is, so its coverage is for comparison alone.
 """
 
@@ -21,7 +21,7 @@ from simloop.targets.standin import standin_target
 
 METHODS: tuple[Method, ...] = (
     LeastSquares(horizons=(0.5,), stride=1.0, starts=1),
-    Posterior(simulations=600),
+    Posterior(simulations=1000),
     SimOpt(iterations=8, samples=100, windows=24),
 )
 

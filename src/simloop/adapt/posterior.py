@@ -64,7 +64,7 @@ class Posterior(Method):
         horizon: s, their length; shortened to what the recordings hold.
         statistics: what the network sees of the windows; see `adapt/statistics.py`.
         flow: kind of normalising flow.
-        breadth: spread of the proposal in units of the least-squares fit's, where the data say something.
+        breadth: spread of the proposal in units of the least-squares cost's curvature, where the data say something.
         draws: rows of the result.
     """
 
@@ -73,8 +73,8 @@ class Posterior(Method):
     extra: ClassVar[str] = "posterior"
 
     simulations: int = 2000
-    windows: int = 64
-    horizon: float = 0.5
+    windows: int = 96
+    horizon: float = 0.2
     statistics: Kind = "projected"
     flow: Literal["maf", "nsf"] = "maf"
     breadth: float = 3.0
@@ -88,15 +88,13 @@ class Posterior(Method):
         windows = every.take(np.linspace(0, len(every) - 1, count).round().astype(np.int64))
         total = self.simulations + _RANKED
         books.affordable(self.name, 1, total + _PREDICTED, count)
-        state = books.begin(point=None, covariance=None, z=[], statistics=[])
+        state = books.begin(point=None, z=[], statistics=[])
         if state["point"] is None:
             found = LeastSquares(horizons=(horizon,), stride=1.0, starts=1).fit(comparison, prior, seed=seed)
-            assert isinstance(found.distribution, Normal)
-            fit = found.distribution
-            books.save("posterior: reference found", 0.1, point=fit.mean.tolist(), covariance=fit.covariance.tolist())
-        fit = Normal(space, state["point"], state["covariance"])
-        proposal = tempered(prior, fit, self.breadth)
-        summary = Summary.around(comparison, windows, prior, fit.mean, kind=self.statistics, seed=seed)
+            books.save("posterior: reference found", 0.1, point=found.distribution.mean.tolist())
+        summary = Summary.around(comparison, windows, prior, np.array(state["point"]), kind=self.statistics, seed=seed)
+        # not the fit's own covariance: it is right about each parameter, but along some directions far too narrow
+        proposal = tempered(prior, Normal(space, state["point"], np.linalg.inv(summary.curvature)), self.breadth)
         while len(state["z"]) < total:
             i = len(state["z"])
             rows = proposal.sample(min(_CHUNK, total - i), stream(seed, self.name, "rows", i))
@@ -164,6 +162,8 @@ def weighted_rows(
     rows = space.from_scale(z)
     log = prior.log_prob(rows) - proposal.log_prob(rows)
     weight = np.exp(log - log.max())
+    # truncated importance sampling (Ionides, 2008): no few draws stand for all
+    weight = np.minimum(weight, weight.mean() * np.sqrt(len(weight)))
     weight /= weight.sum()
     places = (np.arange(count) + rng.random()) / count
     chosen = np.minimum(np.searchsorted(np.cumsum(weight), places), len(rows) - 1)
@@ -182,8 +182,8 @@ def uniformity(ranks: Array, names: tuple[str, ...]) -> dict[str, float]:
 def predictive(summary: Summary, rows: Array, rng: np.random.Generator) -> list[dict[str, Any]]:
     """By channel: how often the 90 % band of replicas holds what was measured, and how unusual the misfit is.
 
-    The misfit is the root mean square distance from the replicas' mean, over windows and instants, and is given in units
-    of the replicas' own: above 1 the model is missing something, below 1 the noise is taken for too large. `p` is the
+    The misfit is the root mean square distance from the replicas' mean, over windows and instants, in units of the
+    replicas' own: above 1 the model is missing something, below 1 the noise is taken for too large. `p` is the
     fraction of replicas whose misfit is at least the recordings'.
     """
     many = summary.replicas(rows[:_PREDICTED], rng)
@@ -220,14 +220,17 @@ class Flow:
         self.seed, self.regressed = seed, regressed
         self.centre, self.mean = seen[:, :regressed].mean(axis=0), z.mean(axis=0)
         self.slope = np.linalg.lstsq(seen[:, :regressed] - self.centre, z - self.mean, rcond=1e-10)[0]
-        left = z - self._expected(seen)
+        expected = self._expected(seen)
+        self.range = np.quantile(expected, [0.02, 0.98], axis=0)
+        left = z - expected
         self.root = np.linalg.cholesky(left.T @ left / len(left))
 
     def _expected(self, seen: Array) -> Array:
         return np.asarray(self.mean + (seen[:, : self.regressed] - self.centre) @ self.slope)
 
     def _condition(self, seen: Array) -> torch.Tensor:
-        return _tensor(np.concatenate([self._expected(seen), seen[:, self.regressed :]], axis=1))
+        """What the flow sees: no farther out than it has been trained, since what it would make of that is anything."""
+        return _tensor(np.concatenate([np.clip(self._expected(seen), *self.range), seen[:, self.regressed :]], axis=1))
 
     @classmethod
     def train(cls, z: Array, seen: Array, *, regressed: int, kind: str, seed: int) -> Flow:

@@ -8,8 +8,7 @@ Everything is seen relative to one reference: the simulation of the windows unde
 stands for a recording starts where the machine was, not where the filter says, and carries the noise of the sensors;
 both are as large as the recordings' own residuals at the reference are, whatever causes them.
 
-- `projected`: the Gauss-Newton step from the reference that each channel asks for, (d x D',): the score, split by
-  channel, so that it is nearly sufficient however noisy each channel is.
+- `projected`: the Gauss-Newton step of least squares from the reference, (d,): the score, which is nearly sufficient.
 - `moments`: of each channel the residual's size and its regression on how the reference moves and on what is done.
 - `embedding`: the first and all whitened residuals, for a network that learns what to keep of them.
 """
@@ -17,6 +16,7 @@ both are as large as the recordings' own residuals at the reference are, whateve
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -116,9 +116,15 @@ class Summary:
     @property
     def regressed(self) -> int:
         """How many of the statistics, from the first, a linear regression can be made on."""
-        d, channels = self.jacobian.shape[-1], self.bias[1].shape[-1]
+        channels = self.bias[1].shape[-1]
         features = channels * (2 + channels + self.windows.segments.actions.shape[-1])
-        return features if self.kind == "moments" else d * channels
+        return features if self.kind == "moments" else self.jacobian.shape[-1]
+
+    @cached_property
+    def _weight(self) -> Array:
+        """(W,) of the windows: all that a Gaussian error tells is kept, but a few recordings far off do not decide."""
+        size = np.linalg.norm(self._whitened(np.nan_to_num(-self.real() / self._units)[None])[0], axis=1)
+        return np.asarray(np.minimum(1.0, (_FAR * self.scale / np.maximum(size, 1e-12)) ** 2))
 
     @property
     def _units(self) -> Array:
@@ -148,12 +154,8 @@ class Summary:
         if self.kind == "moments":
             return self._moments(np.arcsinh(apart))
         r = self._whitened(apart)
-        # all that a Gaussian error would tell is kept, but a few windows far off do not decide
-        weight = np.minimum(1.0, (_FAR * self.scale / np.maximum(np.linalg.norm(r, axis=2), 1e-12)) ** 2)
-        split = (len(r), len(self.windows), -1, apart.shape[-1])
-        jacobian = self.jacobian.reshape(*split[1:], self.jacobian.shape[-1])
-        score = np.einsum("wkcd,nwkc,nw->ndc", jacobian, r.reshape(split), weight, optimize=True) / self.scale**2
-        steps = np.linalg.solve(self.curvature, score).reshape(len(r), -1)
+        score = np.einsum("wrd,nwr,w->dn", self.jacobian, r, self._weight, optimize=True) / self.scale**2
+        steps = np.linalg.solve(self.curvature, score).T
         if self.kind == "projected":
             return steps
         return np.concatenate([steps, np.arcsinh(r * np.sqrt(r.shape[2])).reshape(len(r), -1)], axis=1)
