@@ -42,7 +42,7 @@ YEAR = 365.25 * 86400  # s
 TOO_SURE = 0.75
 #: recordings that are proposed, the excitations that they are chosen from, draws that their information is averaged
 #: over, and the most points of an action's picture
-PLANNED, PLAN_CANDIDATES, PLAN_DRAWS, SIGNAL = 5, 48, 2, 400
+PLANNED, PLAN_CANDIDATES, PLAN_DRAWS, SIGNAL = 5, 24, 2, 400
 
 
 class LoopTarget(Strict):

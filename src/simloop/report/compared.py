@@ -38,6 +38,11 @@ def _windows(outcome: Outcome) -> str:
     for horizon in outcome.horizons:
         gaps = [g for stage in (outcome.before, outcome.after, outcome.drawn) for g in stage.get(horizon, [])]
         cut.append(f"{count(max((g.windows for g in gaps), default=0), 'window')} of {horizon:g} s")
+    if outcome.configuration["world"].get("whole"):
+        return (
+            f"Each of {cut[0].split(' ')[0]} test recordings was replayed whole, from its first sample; the error is"
+            " the mean distance over its time. Intervals are paired bootstraps over recordings."
+        )
     return (
         f"The test recordings were cut into {' and '.join(cut)}. In each window the simulation starts where the"
         " recording was and is given the recorded actions; the error is the difference at the window's end. Intervals"

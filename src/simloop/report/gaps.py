@@ -43,7 +43,7 @@ def section(outcome: Outcome) -> Section | None:
     ]
     arms = {horizon: _arms(outcome, horizon) for horizon in outcome.horizons}
     blocks.append(_picture(outcome, arms))
-    blocks += [_table(horizon, rows) for horizon, rows in arms.items()]
+    blocks += [_table(outcome.when(horizon), rows) for horizon, rows in arms.items()]
     said = _coverage(arms)
     if said:
         blocks.append(Text(said))
@@ -67,7 +67,7 @@ def _draws(gap: Gap) -> str:
     return f"drawn, {gap.draws} a window"
 
 
-def _table(horizon: float, arms: list[Arm]) -> Table:
+def _table(when: str, arms: list[Arm]) -> Table:
     channels = [p.channel for p in arms[0].gap.parts]
     head = ("simulation", *(f"RMSE {c}" for c in channels), "RMSE mean", "95 % interval", "median error",
             "RMSE ratio to default", "median ratio to default", "inside 90 % band", "diverged")  # fmt: skip
@@ -89,7 +89,7 @@ def _table(horizon: float, arms: list[Arm]) -> Table:
         )
         rows.append(Row(cells, strong=arm.fitted))
     windows = count(max(a.gap.windows for a in arms), "window")
-    return Table(f"After {horizon:g} s: {windows} of the test recordings. Lower is nearer.", head, tuple(rows))
+    return Table(f"{when[0].upper()}{when[1:]}: {windows} of the test recordings. Lower is nearer.", head, tuple(rows))
 
 
 def _ratio(value: float | None, interval: Interval | None) -> Cell:
@@ -119,7 +119,7 @@ def _picture(outcome: Outcome, arms: dict[float, list[Arm]]) -> Picture:
             axes.xaxis.set_major_locator(FixedLocator(ticks if log10(high / low) < 2.2 else ticks[::2]))
             axes.xaxis.set_minor_locator(NullLocator())
             axes.axvline(1, color=MUTED, linewidth=1)
-            figures.write(axes, 0, 1, f"after {horizon:g} s", bold=True, data="", dy=22)
+            figures.write(axes, 0, 1, outcome.when(horizon), bold=True, data="", dy=22)
             figures.write(axes, 1, 1, "default", color=MUTED, data="x", dy=8, middle=True)
             for row, arm in enumerate(rows):
                 _row(axes, row, arm)
@@ -131,7 +131,7 @@ def _picture(outcome: Outcome, arms: dict[float, list[Arm]]) -> Picture:
         return figure
 
     said = "; ".join(
-        f"after {h:g} s " + ", ".join(f"{a.name} ({a.what}) {number(a.gap.ratio)}" for a in rows)
+        f"{outcome.when(h)} " + ", ".join(f"{a.name} ({a.what}) {number(a.gap.ratio)}" for a in rows)
         for h, rows in shown.items()
     )
     wide, narrow = figures.draw_both("ratios", f"Error of each simulation divided by the default's: {said}", draw)

@@ -36,11 +36,11 @@ def section(outcome: Outcome) -> Section | None:
     """A picture of all parameters in one unit, a table of the numbers, and the correlations of each fit."""
     if not outcome.fits:
         return None
-    space = next(iter(outcome.fits.values())).distribution.space
-    prior = marginal("prior", outcome.own["prior"]) if "prior" in outcome.own else None
+    space = outcome.space
+    prior = marginal("prior", outcome.own["prior"], space) if "prior" in outcome.own else None
     wide = outcome.own.get("wide")
     ranges = Marginal("wide", wide.mean, np.stack([wide.low, wide.high])) if isinstance(wide, Uniform) else None
-    fits = [marginal(name, fit.distribution) for name, fit in outcome.fits.items()]
+    fits = [marginal(name, fit.distribution, space) for name, fit in outcome.fits.items()]
     blocks: list[Block] = []
     if prior is None:
         blocks.append(
@@ -54,13 +54,14 @@ def section(outcome: Outcome) -> Section | None:
     return Section("marginals", "What each parameter became", tuple(blocks))
 
 
-def marginal(name: str, distribution: Distribution) -> Marginal:
-    """Central 90 % interval of each parameter, from draws, so that truncation is in it."""
+def marginal(name: str, distribution: Distribution, space: ParameterSpace) -> Marginal:
+    """Central 90 % interval of each of a world's own parameters, from draws, so that truncation is in it."""
     try:
         rows = distribution.sample(_DRAWS, stream(0, "report", "marginals"))
     except InputError:  # almost all of it lies outside the bounds
         rows = distribution.mean[None]
-    return Marginal(name, distribution.mean, np.quantile(rows, [0.05, 0.95], axis=0))
+    own = slice(len(space))  # what a fit adds to them has a section of its own
+    return Marginal(name, distribution.mean[own], np.quantile(rows[:, own], [0.05, 0.95], axis=0))
 
 
 def _picture(

@@ -11,10 +11,13 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from simloop.adapt import Adaptation
+from simloop.calibration import Calibration
 from simloop.distributions import Distribution
 from simloop.errors import InputError
 from simloop.gap import Gap
-from simloop.report.stages import Replays, TargetRecord
+from simloop.loop import when_measured
+from simloop.parameters import ParameterSpace
+from simloop.report.stages import Planned, Replays, Structure, TargetRecord, ToldApart
 from simloop.runs import read_run
 from simloop.worlds import World, get_world
 
@@ -31,6 +34,9 @@ class Outcome:
         before, after, drawn: gaps by horizon, of the arms that did nothing, of the fits' means, of draws of the fits.
         fits: by method, in the order of the configuration.
         missing: stages that a finished run would have.
+        calibration, told_apart, structure, planned: what was found on recordings that no fit has seen, and what to
+            record next; None where the run has not come so far.
+        space: the world's own parameters; a fit's distribution may have more columns than these, but begins with them.
         world: the world as it is now, None where it cannot be built again as the run had it.
         own: the world's own distributions; empty without the world.
     """
@@ -43,6 +49,11 @@ class Outcome:
     drawn: dict[float, list[Gap]]
     fits: dict[str, Adaptation]
     replays: Replays | None
+    calibration: Calibration | None
+    told_apart: ToldApart | None
+    structure: Structure | None
+    planned: Planned | None
+    space: ParameterSpace
     versions: dict[str, str]
     missing: tuple[str, ...]
     world: World | None
@@ -56,6 +67,10 @@ class Outcome:
     @property
     def horizons(self) -> list[float]:
         return list(dict.fromkeys([*self.before, *self.after, *self.drawn]))
+
+    def when(self, horizon: float) -> str:
+        """When an error at a horizon was measured, in words."""
+        return when_measured(horizon, self.configuration)
 
     def target(self, which: Which) -> TargetRecord | None:
         return self.targets.get(which)
@@ -97,6 +112,11 @@ class Outcome:
             drawn=stage("gap-after-draws", _gaps, {}),
             fits={m: fit for m, fit in fits.items() if fit is not None},
             replays=stage("replays", Replays.from_dict, None),
+            calibration=stage("calibration", Calibration.from_dict, None),
+            told_apart=stage("classifier", ToldApart.from_dict, None),
+            structure=stage("mismatch", Structure.from_dict, None),
+            planned=stage("plan", Planned.from_dict, None),
+            space=_parsed(manifest, lambda: ParameterSpace.from_dict(configuration["world"]["parameters"])),
             versions=stage("versions", lambda s: {str(k): str(v) for k, v in s.items()}, {}),
             missing=tuple(name for name in expected if name not in stages),
             world=world,
@@ -127,7 +147,8 @@ def _expected(configuration: dict[str, Any], methods: list[str]) -> list[str]:
     fits = [f"adapt-{m}" for m in methods]
     if "loop" not in configuration:
         return ["target", *fits, "versions"]
-    return ["target", "gap-before", *fits, "gap-after", "gap-after-draws", "replays", "versions"]
+    measured = ["gap-after", "gap-after-draws", "replays", "calibration", "classifier", "mismatch", "plan"]
+    return ["target", "gap-before", *fits, *measured, "versions"]
 
 
 def _world(configuration: dict[str, Any], asked: dict[str, Any]) -> World | None:

@@ -22,7 +22,7 @@ def first_sentence(outcome: Outcome) -> str:
     if not outcome.fits or target is None:
         return f"The run of {world} has not come far enough to say how wrong the simulation is."
     what = "real recordings" if target.real else "simulated recordings (not real ones)"
-    parameters = count(len(next(iter(outcome.fits.values())).distribution.space), "parameter")
+    parameters = count(len(outcome.space), "parameter")
     return (
         f"{parameters} of {world} fitted to {number(target.seconds)} s of {what}; how wrong the result is on other"
         " recordings was not measured in this run."
@@ -81,7 +81,10 @@ def section(outcome: Outcome) -> Section:
             )
         )
     rows = [
-        _row(horizon, gap, gaps) for horizon, gaps in outcome.after.items() for gap in gaps if gap.name != "default"
+        _row(outcome.when(horizon), gap, gaps)
+        for horizon, gaps in outcome.after.items()
+        for gap in gaps
+        if gap.name != "default"
     ]
     if rows:
         head = ("fit, mean parameters", "wrong by", "default", "RMSE ratio", "median ratio", "verdict, by RMSE")
@@ -90,10 +93,10 @@ def section(outcome: Outcome) -> Section:
     return Section("summary", "In short", tuple(blocks))
 
 
-def _row(horizon: float, gap: Gap, gaps: list[Gap]) -> Row:
+def _row(when: str, gap: Gap, gaps: list[Gap]) -> Row:
     default = next((g for g in gaps if g.name == "default"), None)
     cells = (
-        Cell(gap.name, f"after {horizon:g} s"),
+        Cell(gap.name, when),
         Cell(spoken(gap.value, gap.unit)),
         Cell(spoken(default.value, default.unit) if default else NOTHING),
         Cell(number(gap.ratio, padded=True), span(gap.ratio_interval)),

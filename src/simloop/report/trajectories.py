@@ -158,7 +158,7 @@ def _draw(axes: Axes, time: Array, lines: Lines, window: int, column: int, least
     if lines.default is not None:
         axes.plot(time, lines.default[at], color=MUTED, linewidth=1.2, dashes=(3, 2))
     axes.plot(time, lines.mean[at], color=ACCENT, linewidth=1.6)
-    if not np.isfinite(lines.mean[at]).all():
+    if not np.isfinite(lines.mean[at][np.isfinite(lines.measured[at])]).all():
         figures.write(axes, 1, 1, "diverged", data="", dy=7, right=True, color=MUTED)
     low, high = axes.get_ylim()
     if high - low < least:
