@@ -246,11 +246,11 @@ class Flow:
             options = {}
             if regressed < seen.shape[1]:
                 options["embedding_net"] = FCEmbedding(condition.shape[1], 2 * z.shape[1], num_layers=2, num_hiddens=64)
-            build = posterior_nn(kind, hidden_features=40, num_transforms=3, **options)
+            build = posterior_nn(kind, hidden_features=20, num_transforms=2, **options)
             inference = NPE(prior=None, density_estimator=build, show_progress_bars=False, tracker=_Untracked())
             inference.append_simulations(_tensor(left), condition)
             with contextlib.redirect_stdout(io.StringIO()):
-                flow.network = inference.train(training_batch_size=100, learning_rate=1e-3, stop_after_epochs=15)
+                flow.network = inference.train(training_batch_size=100, learning_rate=5e-4, stop_after_epochs=10)
             flow.network.eval()
             flow.loss = float(inference.summary["best_validation_loss"][-1])
         return flow
