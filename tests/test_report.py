@@ -13,15 +13,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from simloop.distributions import Normal
+from simloop.calibration import Calibration, Ratio, Scores
+from simloop.distributions import Distribution, Empirical, Mixture, Normal
 from simloop.errors import InputError
-from simloop.gap import Gap
+from simloop.gap import ChannelValue, Gap, Measured
 from simloop.gap.gap import Part
+from simloop.gap.mismatch import Finding, Leftover, Mismatch
 from simloop.parameters import Parameter, ParameterSpace
 from simloop.report import write_report
+from simloop.report.correlations import correlation
 from simloop.report.identifiability import groups
 from simloop.report.quantities import number, percent, span, spoken, with_unit
 from simloop.worlds import get_world
+from simloop.worlds.uncertain import uncertain_space
 
 REAL = "real recordings"
 SPACE = ParameterSpace(
@@ -68,6 +72,72 @@ def a_fit(method: str, space: ParameterSpace = SPACE) -> dict[str, Any]:
     }
 
 
+def measured(name: str, value: float, *, draws: int, ratio: float | None = None, unit: str = "rad",
+             extra: dict[str, Any] | None = None) -> Measured:  # fmt: skip
+    """What a measure found, with numbers that are all different."""
+    parts = tuple(ChannelValue(c, unit, f * value, extra or {}) for c, f in (("hip", 1.1), ("knee", 0.9)))
+    interval = (0.8 * value, 1.2 * value)
+    within = None if ratio is None else (0.9 * ratio, 1.1 * ratio)
+    return Measured(name, value, interval, unit, parts, 40, 0, draws, "", {"p": 0.02}, ratio, within)
+
+
+def scores(value: float, *, draws: int = 100, covered: float = 0.9, unit: str = "rad", wide: bool = True) -> Scores:
+    """An arm's scores whose bands hold a share of `covered` of what they say."""
+    bands = {
+        "coverage": {"50%": 0.5 * covered / 0.9, "80%": 0.8 * covered / 0.9, "90%": covered},
+        "coverage intervals": {k: [c * covered - 0.05, c * covered + 0.05] for k, c in
+                               (("50%", 0.5 / 0.9), ("80%", 0.8 / 0.9), ("90%", 1.0))},
+        "pit": [0.1] * 10, "p": 0.3, "mean rank": 0.5,
+    }  # fmt: skip
+    to_wide = Ratio("wide", value / 0.06, (value / 0.07, value / 0.05)) if wide else None
+    return Scores(
+        coverage=measured("coverage", 0.03, draws=draws, extra=bands) if draws > 1 else None,
+        crps=measured("crps", 0.7 * value, draws=draws, unit=unit),
+        energy=measured("energy-score", value, draws=draws, ratio=value / 0.05, unit=unit),
+        to_wide=to_wide,
+        to_point=Ratio("default", value / 0.04, (value / 0.05, value / 0.03)),
+    )
+
+
+def findings(unit: str = "rad") -> Mismatch:
+    """Structure by the knee's angle, in degrees of leftover."""
+    size = "1.3°" if unit == "rad" else "23 mm"
+    sentence = f"with any parameters in range the simulated hip ends {size} above the real one where knee is above 0.4"
+    finding = Finding("hip", "knee", 0.0005, 0.23, (-0.011, 0.004, 0.0227), (-0.2, 0.4), unit, sentence)
+    return Mismatch((finding,), (Leftover("hip", unit, 0.02, 3.4, (2.5, 4.4)),), 0.2, 40, 0, 22)
+
+
+PLAN = {
+    "world": "bench/none", "seconds": 4.0, "considered": 24, "strayed": 3, "unit": "nats", "actions": ["m1", "m2"],
+    "units": ["N m", "V"], "spread": {"arm.mass": {"before": 0.1, "after": 0.03},
+                                      "joint.friction": {"before": 0.1, "after": 0.097}},
+    "signals": {"every": 0.5, "actions": [[[0.0, 1.0, -1.0], [0.0, 0.0, 0.0]], [[0.0, 0.5, 0.5], [0.1, 0.2, 0.3]]]},
+    "proposals": [
+        {"description": f"chirp number {k}", "information": 3.2 / (k + 1), "narrows most": ["arm.mass"],
+         "narrowed": {"arm.mass": 0.41, "joint.friction": 0.99}} for k in range(2)
+    ],
+}  # fmt: skip
+
+
+def judged(methods: tuple[str, ...], *, unit: str = "rad", wide: bool = True) -> dict[str, Any]:
+    """The stages that look at distributions: the first method too narrow, the others right."""
+    arms = {
+        "default": scores(0.05, draws=1, unit=unit, wide=wide),
+        **({"wide": scores(0.06, covered=0.93, unit=unit)} if wide else {}),
+        **{
+            m: scores(0.02 + 0.001 * k, covered=0.9 if k else 0.31, unit=unit, wide=wide) for k, m in enumerate(methods)
+        },
+        **{f"{m}, mean": scores(0.03, draws=1, unit=unit, wide=wide) for m in methods},
+    }
+    told = {n: measured("classifier", 0.61 + 0.01 * k, draws=2).to_dict() for k, n in enumerate(["default", *methods])}
+    return {
+        "calibration": Calibration({0.06: arms, 0.2: arms}).to_dict(),
+        "classifier": {"horizon": 0.2, "arms": told},
+        "mismatch": findings(unit).to_dict(),
+        "plan": PLAN,
+    }
+
+
 def a_target(provenance: str, files: list[str]) -> dict[str, Any]:
     return {
         "name": "bench/leg", "provenance": provenance, "description": "a leg on a bench", "source": "https://a.org/leg",
@@ -110,6 +180,7 @@ def a_run(*, provenance: str = REAL, methods: tuple[str, ...] = ("least-squares"
             "gap-after": [{"horizon": 0.2, "gaps": after}],
             "gap-after-draws": [{"horizon": 0.2, "gaps": drawn}],
             "replays": replays,
+            **judged(methods, unit=unit, wide=wide),
             "versions": {"simloop": "0.1.0", "engine": "9.9"},
         },
     }  # fmt: skip
@@ -213,7 +284,7 @@ def test_the_headline_and_the_target_come_first(page: str) -> None:
 def test_every_figure_says_what_its_target_was(page: str) -> None:
     """No figure is without a label for who cannot see it, nor without the kind of its target."""
     figures = re.findall(r"<figure.*?</figure>", page, flags=re.DOTALL)
-    assert len(figures) >= 8
+    assert len(figures) >= 15
     assert all("Target: real recordings" in f for f in figures)
     assert all(a.get("aria-label") for tag, a in Page(page).tags if tag == "svg")
 
@@ -266,12 +337,12 @@ def test_a_run_of_an_adaptation_alone_shows_what_there_is(tmp_path: Path) -> Non
     assert command in text
 
 
-@pytest.mark.parametrize("kept", [0, 1, 2, 3, 4, 5, 6, 7])
+@pytest.mark.parametrize("kept", [0, 1, 2, 3, 5, 7, 8, 9, 10, 11])
 def test_a_half_finished_run_says_what_is_missing(tmp_path: Path, kept: int) -> None:
     """Wherever a run was stopped there is a report, and it names the stages that are missing."""
     run = a_run()
     order = ["target", "gap-before", "adapt-least-squares", "adapt-simopt", "gap-after", "gap-after-draws", "replays",
-             "versions"]  # fmt: skip
+             "calibration", "classifier", "mismatch", "plan", "versions"]  # fmt: skip
     run["stages"] = {name: run["stages"][name] for name in order[:kept]}
     text = Page(written(tmp_path / "half", run)).text
     assert f"This run has not finished. Missing: {', '.join(order[kept:])}." in text
@@ -283,7 +354,7 @@ def test_one_method_other_units_and_no_wide_ranges(tmp_path: Path) -> None:
     assert "0.0110 m" in text
     assert "°" not in text
     assert "least-squares" not in text
-    assert "wide" not in text.split("Real against")[0]
+    assert not [said for said in ("wide uniform", "to wide", "Bands: wide") if said in text]
 
 
 def test_values_that_are_not_numbers_are_said_so(tmp_path: Path) -> None:
@@ -331,7 +402,10 @@ def test_the_prior_comes_from_the_world_where_that_is_the_same(tmp_path: Path, p
     assert "cannot be built here" in written(tmp_path / "changed", changed)
 
 
-@pytest.mark.parametrize("stage", ["target", "gap-after", "adapt-simopt", "replays"])
+STAGES = ["target", "gap-after", "adapt-simopt", "replays", "calibration", "classifier", "mismatch", "plan"]
+
+
+@pytest.mark.parametrize("stage", STAGES)
 @pytest.mark.parametrize("content", ["[1, 2", "[1, 2]", '{"a": 1}', "3", "null"])
 def test_a_damaged_stage_is_one_sentence_with_its_file(tmp_path: Path, stage: str, content: str) -> None:
     """A stage that is not what simloop writes is named, and no report is left that looks whole."""
@@ -342,6 +416,119 @@ def test_a_damaged_stage_is_one_sentence_with_its_file(tmp_path: Path, stage: st
         write_report(folder)
     assert "\n" not in str(caught.value)
     assert not (folder / "report.html").exists()
+
+
+def test_it_says_first_whether_the_randomisation_covers_reality(page: str, tmp_path: Path) -> None:
+    """Under the headline stands that the first fit does not cover, where, and which other one does."""
+    opening = Page(page).text.split("What was compared")[0]
+    assert "Least-squares does not cover reality as often as it says: its 90 % band holds only 31 % of hip" in opening
+    assert "Simopt covers reality as often as it says: its 90 % band holds 90 % of the recordings" in opening
+    html = written(tmp_path / "standin", a_run(provenance="another engine"))
+    assert "Simopt covers the stand-in as often as it says" in Page(html).text
+    assert "covers reality" not in Page(html).text
+
+
+def test_bands_ranks_and_scores_of_every_arm_are_there(page: str) -> None:
+    """Each distribution has a picture of its bands and one of its ranks; each arm its scores; each method its line."""
+    text = Page(page).text
+    for arm in ("least-squares", "simopt", "wide"):
+        assert f"Bands: {arm}" in text
+        assert f"Ranks: {arm}" in text
+    for arm in ("default", "wide", "simopt, mean"):
+        assert re.search(rf">{arm}<small>(a point|drawn, 100 a window)</small>", page)
+    table = page[page.index('id="methods"') :]
+    table = Page(table[table.index("<table") : table.index("</table>") + 8]).text
+    for said in ("0.310", "0.510", "0.333", "0.500", "hip 31 %", "62 %", "p = 0.02", "1,234"):
+        assert said in table
+
+
+def test_a_mismatch_is_shown_and_none_is_said_plainly(tmp_path: Path, page: str) -> None:
+    """Structure has its sentence, its bars and its share; where there is none the report says so; so it does if not."""
+    assert "Mismatch: no parameters in range explain these recordings." in page
+    assert "With any parameters in range the simulated hip ends 1.3° above" in Page(page).text
+    assert "explains 23 % of it" in page
+    run = a_run()
+    run["stages"]["mismatch"] = {**findings().to_dict(), "findings": [], "leftovers": []}
+    assert "No mismatch found" in Page(written(tmp_path / "none", run)).text
+    run["stages"]["mismatch"] = {"not looked for": "mismatch: 3 windows are too few"}
+    assert "Not looked for: 3 windows are too few." in Page(written(tmp_path / "few", run)).text
+
+
+def test_proposed_recordings_are_there(tmp_path: Path, page: str) -> None:
+    """Each proposal has its information, what it narrows and its picture; where none are, the reason is given."""
+    text = Page(page).text
+    for said in ("chirp number 1", "3.2 nats", "arm.mass to 41 % of its spread", "4.8 nats in all",
+                 "leave joint.friction nearly as open",
+                 "simloop plan bench/none --distribution demo -n 2"):  # fmt: skip
+        assert said in text
+    run = a_run()
+    run["stages"]["plan"] = {"not planned": "this world has no actions"}
+    assert "Nothing is proposed: this world has no actions." in Page(written(tmp_path / "none", run)).text
+
+
+def spread_out(space: ParameterSpace, kind: str) -> Distribution:
+    """A distribution of a kind whose first two parameters are correlated by 0.8."""
+    d = len(space)
+    spread = np.where(space.spread > 0, 0.1 * space.spread, 1e-3)
+    covariance = np.diag(spread**2)
+    covariance[0, 1] = covariance[1, 0] = 0.8 * spread[0] * spread[1]
+    middle = np.where(space.default > 0, space.default * 1.05, space.default)
+    normal = Normal(
+        space, np.clip(middle, space.low + 0.2 * (space.high - space.low) * (d < 3), space.high), covariance
+    )
+    if kind == "mixture":
+        return Mixture(space, [normal, normal], [1, 3])
+    return Empirical(space, normal.sample(4000, np.random.default_rng(0))) if kind == "empirical" else normal
+
+
+@pytest.mark.parametrize("kind", ["mixture", "empirical"])
+def test_any_kind_of_distribution_has_its_report(tmp_path: Path, kind: str) -> None:
+    """Fits that are no Normal have their marginals and their correlations, which are those of a Normal's draws."""
+    run = a_run()
+    fitted = spread_out(SPACE, kind)
+    run["stages"]["adapt-simopt"]["distribution"] = fitted.to_dict()
+    text = Page(written(tmp_path / kind, run)).text
+    assert "Correlations: simopt" in text
+    r = correlation(fitted, SPACE)
+    assert r is not None
+    assert abs(r[0, 1] - 0.8) < 0.03
+
+
+def test_what_a_fit_adds_to_the_world_has_a_section_of_its_own(tmp_path: Path, page: str) -> None:
+    """Errors of starts, disturbances and noise stand in a table with their units, and not among the parameters."""
+    world = get_world("double-pendulum/c1")
+    added = {"start.joint1": 0.2, "push.motor1": 0.3, "noise.joint1": 0.1}
+    space = uncertain_space(world, added)
+    middle = np.concatenate([world.parameters.default, [0.01, 0.02, 0.002]])
+    wide = np.concatenate([0.05 * world.parameters.spread, [0.01, 0.01, 0.01]])
+    fitted = Mixture(space, [Normal(space, middle, np.diag(wide**2))] * 2, [1, 1])
+    run = a_run(methods=("hierarchical",), space=world.parameters, world=world.name)
+    run["stages"]["adapt-hierarchical"]["distribution"] = fitted.to_dict()
+    html = written(tmp_path / "more", run)
+    text = Page(html).text
+    assert "How reality varies beyond the parameters" in text
+    assert "0.573°" in text
+    assert "0.0200 N m" in text
+    shown = html[html.index('id="marginals"') : html.index('id="variation"')]
+    assert "start.joint1" not in shown
+    assert "The numbers of all 16 parameters" in shown
+    assert 'id="variation"' not in page
+
+
+def test_whole_recordings_are_called_so(tmp_path: Path) -> None:
+    """A run of a world that is replayed whole speaks of recordings, not of instants; its bands may be unknown."""
+    run = a_run()
+    run["configuration"]["world"]["whole"] = True
+    run["stages"]["calibration"]["whole"] = True
+    for stage in ("gap-before", "gap-after", "gap-after-draws"):
+        for gap in run["stages"][stage][0]["gaps"]:
+            for part in gap["parts"]:
+                part["covered"] = None
+    run["stages"]["replays"]["measured"][0] = [[float("nan")] * 12] * 2
+    text = Page(written(tmp_path / "whole", run)).text
+    assert "wrong by 0.63° on average over a recording" in text
+    assert "was replayed whole" in text
+    assert "On average over a recording: 40 windows" in text
 
 
 @pytest.mark.parametrize("manifest", [None, "", "[]", "{}", '{"configuration": {}}', '{"configuration": 3}'])

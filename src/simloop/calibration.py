@@ -25,7 +25,7 @@ from simloop.gap.crps import CRPS
 from simloop.gap.energy_score import EnergyScore
 from simloop.gap.ensemble import Ensemble, ensemble
 from simloop.gap.gap import Interval
-from simloop.gap.measure import Measured
+from simloop.gap.measure import Measured, measure_arms
 from simloop.targets.windows import Replay, Windows
 from simloop.worlds.world import World
 
@@ -62,7 +62,7 @@ class Scores:
 
     Attributes:
         coverage: of the 50, 80 and 90 % bands, with ranks; None where the arm is a point or diverged.
-        crps, energy: proper scores.
+        crps, energy: proper scores; that of energy also as a ratio to the default's.
         to_wide, to_point: the energy score divided by that of `wide`, and of the point that scores best.
     """
 
@@ -262,6 +262,7 @@ def _scores(arms: Mapping[str, Ensemble], whole: bool, seed: int) -> dict[str, S
     """Scores of all arms at one horizon: at the windows' ends, of whole recordings at all instants."""
     ends = {name: e if whole else e.at(1) for name, e in arms.items()}
     energy = EnergyScore()
+    measured = measure_arms(energy, ends, seed=seed)
     own = {name: energy.scores(e) for name, e in ends.items()}
     points = {
         name: float(np.nanmean(own[name])) for name, e in ends.items() if e.draws == 1 and np.isfinite(own[name]).any()
@@ -279,7 +280,7 @@ def _scores(arms: Mapping[str, Ensemble], whole: bool, seed: int) -> dict[str, S
         found[name] = Scores(
             coverage=Coverage().measure(e, seed=seed) if enough else None,
             crps=CRPS().measure(e, seed=seed),
-            energy=energy.measure(e, seed=seed),
+            energy=measured[name],
             to_wide=ratio("wide"),
             to_point=ratio(best),
         )

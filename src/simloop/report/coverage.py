@@ -16,7 +16,7 @@ from simloop.report.outcome import Outcome
 from simloop.report.quantities import NOTHING, number, percent, shortened, span, spoken
 
 #: the levels of the bands: their place in a row, and how they are drawn
-_LEVELS = {"50%": (-0.24, INK, True), "80%": (0.0, MUTED, False), "90%": (0.24, ACCENT, False)}
+_LEVELS = {"50%": (-0.22, INK, True), "80%": (0.0, MUTED, False), "90%": (0.22, ACCENT, False)}
 #: most channels of which ranks are shown
 _CHANNELS = 6
 
@@ -58,13 +58,12 @@ def _bands(outcome: Outcome, found: Calibration, arm: str, *, half: bool) -> Pic
     rows.sort(key=lambda row: channels.index(row[0]))
 
     def draw(width: int) -> Figure:
-        left, each, top = 132, 26, 30
+        left, each, top = 132, 28, 8
         figure = figures.canvas(width, top + each * len(rows) + 42)
         axes = figures.rows_panel(figure, left, top, width - left - 14, each * len(rows), len(rows))
         axes.set_xlim(0, 1)
-        axes.set_xticks([0, 0.25, 0.5, 0.8, 0.9, 1], ["0", "25", "50", "80", "90", "100 %"])
-        axes.get_xticklabels()[-1].set_horizontalalignment("left")
-        axes.set_xlabel("share of the recordings inside the band")
+        axes.set_xticks([0, 0.25, 0.5, 0.8, 0.9], ["0", "25", "50", "80", "90"])
+        axes.set_xlabel("% of the recordings inside the band")
         for level, (_, color, _) in _LEVELS.items():
             axes.axvline(float(level[:-1]) / 100, color=color, linewidth=1, dashes=(3, 2))
         for y, (channel, horizon) in enumerate(rows):
@@ -140,9 +139,9 @@ def _table(outcome: Outcome, horizon: float, arms: dict[str, Scores]) -> Table:
     """Scores of every arm; the mean parameters of fits stand beside the fits."""
     names = sorted(arms, key=lambda n: (n.removesuffix(MEAN) in outcome.fits, n.removesuffix(MEAN), MEAN in n))
     channels = [p.channel for p in arms[names[0]].energy.parts]
-    levels = ("50%", "80%", "90%")
-    head = ("simulation", "energy score", "ratio to default", "ratio to wide", "ratio to the best point",
-            *(f"CRPS {c}" for c in channels), *(f"inside {level[:-1]} %" for level in levels))  # fmt: skip
+    levels, wide = ("50%", "80%", "90%"), "wide" in arms
+    head = ("simulation", "energy score", "ratio to default", *(["ratio to wide"] if wide else []),
+            "ratio to the best point", *(f"CRPS {c}" for c in channels), *(f"inside {level[:-1]} %" for level in levels))  # fmt: skip
     rows = []
     for name in names:
         s = arms[name]
@@ -154,7 +153,7 @@ def _table(outcome: Outcome, horizon: float, arms: dict[str, Scores]) -> Table:
         cells = (
             Cell(name, what),
             Cell(spoken(s.energy.value, unit), span(s.energy.interval, unit)),
-            *(_ratio(r) for r in (to_default, s.to_wide, s.to_point)),
+            *(_ratio(r) for r in (to_default, *([s.to_wide] if wide else []), s.to_point)),
             *(Cell(spoken(p.value, p.unit)) for p in s.crps.parts),
             *(_inside(s, level) for level in levels),
         )

@@ -32,9 +32,11 @@ def section(outcome: Outcome) -> Section | None:
     """A table for each horizon and a picture of the ratios."""
     if not outcome.horizons:
         return None
+    whole = outcome.configuration["world"].get("whole")
+    where = "averaged over each recording's time" if whole else "at the windows' ends"
     blocks: list[Block] = [
         Text(
-            "RMSE is the root mean squared error at the windows' ends, and counts a few large misses heavily; the"
+            f"RMSE is the root mean squared error {where}, and counts a few large misses heavily; the"
             " median error says how a usual window went. A ratio below 1 is nearer to the recordings than the default;"
             " where its interval holds 1, the two cannot be told apart. “Drawn” arms draw parameters anew for each"
             " window, as training would, so their error includes their own spread; their 90 % band should hold 90 % of"
@@ -44,7 +46,7 @@ def section(outcome: Outcome) -> Section | None:
     arms = {horizon: _arms(outcome, horizon) for horizon in outcome.horizons}
     blocks.append(_picture(outcome, arms))
     blocks += [_table(outcome.when(horizon), rows) for horizon, rows in arms.items()]
-    said = _coverage(arms)
+    said = _coverage(arms) if outcome.calibration is None else ""  # which says it of every horizon
     if said:
         blocks.append(Text(said))
     return Section("gaps", "The gap before and after", tuple(blocks))

@@ -63,11 +63,11 @@ def _standings(outcome: Outcome, horizon: float) -> list[Standing]:
 
 
 def _table(outcome: Outcome, horizon: float, standings: list[Standing]) -> Table:
-    told = outcome.told_apart
+    told, wide = outcome.told_apart, any(s.name == "wide" for s in standings)
     best = next((s.scores.to_point.to for s in standings if s.scores.to_point), "")
     head = ("method", "mean: RMSE ratio to default", "mean: median ratio",
-            f"energy score, ratio to the best point ({best})", "energy score, ratio to wide", "inside 90 % band",
-            "classifier right", "clock, s", "windows simulated")  # fmt: skip
+            f"energy score, ratio to the best point ({best})", *(["energy score, ratio to wide"] if wide else []),
+            "inside 90 % band", "classifier right", "clock, s", "windows simulated")  # fmt: skip
     rows = []
     for s in standings:
         fit, gap = outcome.fits.get(s.name), s.mean
@@ -81,7 +81,7 @@ def _table(outcome: Outcome, horizon: float, standings: list[Standing]) -> Table
             Cell(number(gap.median_ratio if gap.median_ratio is not None else 1, padded=gap.median_ratio is not None),
                  span(gap.median_ratio_interval) if gap.median_ratio_interval else "") if gap else Cell(NOTHING),
             *(Cell(number(r.value, padded=True), span(r.interval)) if r else Cell(NOTHING)
-              for r in (s.scores.to_point, s.scores.to_wide)),
+              for r in (s.scores.to_point, *([s.scores.to_wide] if wide else []))),
             Cell(band[0] if band else NOTHING, tuple(band[1:])),
             Cell(percent(told_apart.value), f"p {_chance(float(told_apart.extra['p']))}") if told_apart
             else Cell(NOTHING),

@@ -28,7 +28,9 @@ def section(outcome: Outcome) -> Section | None:
         return None
     title, method = "What no parameters explain", next(iter(outcome.fits))
     if structure.found is None:
-        return Section("mismatch", title, (Text(f"Not looked for: {structure.why_not}.", tone="quiet"),))
+        return Section(
+            "mismatch", title, (Text(f"Not looked for: {structure.why_not.removeprefix('mismatch: ')}.", tone="quiet"),)
+        )
     found = structure.found
     blocks: list[Block] = [
         Text(
@@ -66,8 +68,10 @@ def _table(found: Mismatch) -> Table:
 
 
 def _picture(outcome: Outcome, found: Mismatch, drawn: list[Finding]) -> Picture:
+    units = _units(outcome)
+
     def draw(width: int, finding: Finding) -> Figure:
-        names, means = _bins(finding), np.array(finding.means)
+        names, means = _bins(finding, units.get(finding.of, "")), np.array(finding.means)
         degrees = finding.unit == "rad"
         each, top, left = 24, 44, 124
         figure = figures.canvas(width, top + each * len(means) + 24)
@@ -75,12 +79,15 @@ def _picture(outcome: Outcome, found: Mismatch, drawn: list[Finding]) -> Picture
         values = np.degrees(means) if degrees else means
         edge = float(np.abs(values).max()) * 1.15 or 1.0
         axes.set_xlim(-edge, edge)
-        axes.set_xticks([-edge / 1.15, 0, edge / 1.15])
+        ends = [-edge / 1.15, edge / 1.15]
+        axes.set_xticks([ends[0], 0, ends[1]], [number(x, 2) for x in (ends[0], 0, ends[1])])
         axes.axvline(0, color=MUTED, linewidth=1)
         for row, (name, value) in enumerate(zip(names, values, strict=True)):
             _bar(axes, row, name, float(value), left)
         unit = "°" if degrees else finding.unit
-        asked = f"{shortened(finding.channel, 16)} by {shortened(finding.of, 22)}"
+        by = units.get(finding.of, "")
+        asked = f"{shortened(finding.channel, 14)} by {shortened(finding.of, 18)}"
+        asked += f", {'°' if by == 'rad' else by}" if by else ""
         figures.write(axes, 0, 1, asked, data="", dx=-left, dy=32, bold=True)
         explains = f"leftover, {unit}; explains {percent(finding.share)} of it"
         figures.write(axes, 0, 1, explains, data="", dx=-left, dy=14, color=MUTED)
@@ -104,10 +111,24 @@ def _bar(axes: Axes, row: int, name: str, value: float, left: float) -> None:
     figures.line(axes, min(0.0, value), max(0.0, value), row, color=ACCENT, width=10)
 
 
-def _bins(finding: Finding) -> list[str]:
-    """The bins of a finding in few characters."""
+def _units(outcome: Outcome) -> dict[str, str]:
+    """The unit of what a finding sorts windows by, where the world is known."""
+    if outcome.world is None:
+        return {}
+    found = {"time in the recording": "s", **{a.name: a.unit for a in outcome.world.actions}}
+    for channel in outcome.world.measured:
+        found |= {channel.name: channel.unit, **dict.fromkeys(_velocities(channel.name), f"{channel.error_unit}/s")}
+    return found
+
+
+def _velocities(name: str) -> tuple[str, str]:
+    return f"{name}'s velocity", f"|{name}'s velocity|"
+
+
+def _bins(finding: Finding, unit: str) -> list[str]:
+    """The bins of a finding in few characters, angles in degrees."""
     if not finding.edges:
         return [f"recording {k + 1}" for k in range(len(finding.means))]
-    edges = [number(e, 2) for e in finding.edges]
+    edges = [number(float(np.degrees(e)) if unit == "rad" else e, 2) for e in finding.edges]
     inner = [f"{a} to {b}" for a, b in pairwise(edges)]
     return [f"below {edges[0]}", *inner, f"above {edges[-1]}"][: len(finding.means)]

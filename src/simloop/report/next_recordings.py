@@ -34,7 +34,7 @@ def section(outcome: Outcome) -> Section | None:
             f"Of {count(planned.considered, 'excitation')} of {number(planned.seconds)} s, the {len(planned.proposals)}"
             f" whose recordings would tell most about what the fit by {method} left open, in the order of what each"
             f" adds to those before it: {number(total)} nats in all. None asks for more than the recordings of the fit"
-            f" did, nor should it take the machine further ({planned.strayed} that might were left out). The figures are"
+            f" did, nor should it take the machine further ({planned.strayed} that might were left out). These are"
             " expectations of the fitted simulation, not measurements."
         ),
         _table(planned),

@@ -67,6 +67,7 @@ def page(outcome: Outcome) -> str:
         sections = [s for s in (make(outcome) for make in _SECTIONS) if s is not None]
         head = {
             "headline": summary.first_sentence(outcome),
+            "honesty": summary.honesty(outcome),
             "target": summary.target_line(outcome),
             "not_real": summary.not_real(outcome),
         }

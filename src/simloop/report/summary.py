@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 from simloop.gap import Gap
-from simloop.loop import headline
-from simloop.report.blocks import Block, Cell, Row, Section, Table, Text
+from simloop.loop import headline, how_honest
+from simloop.report.blocks import Block, Cell, Points, Row, Section, Table, Text
 from simloop.report.outcome import Outcome
 from simloop.report.quantities import NOTHING, count, number, span, spoken
 
@@ -36,6 +36,20 @@ def _of_first_fit(outcome: Outcome) -> list[Gap]:
     gaps = {g.name: g for g in next(iter(outcome.after.values()))}
     name = str(outcome.configuration["loop"]["adapt"][0]["method"])
     return [gaps[name]] if name in gaps and "default" in gaps else []
+
+
+def honesty(outcome: Outcome) -> str:
+    """Whether the first fit covers reality as often as it says, and if not, which one does; "" where not known."""
+    found = outcome.calibration
+    if found is None or not outcome.fits or outcome.target("test") is None:
+        return ""
+    first = next(iter(outcome.fits))
+    said = how_honest(outcome.result)
+    shown = [s for s in said if s.lower().startswith(f"{first} ")]
+    if not found.covers(first):
+        others = [m for m in outcome.fits if m != first and found.covers(m)]
+        shown += [s for s in said if any(s.lower().startswith(f"{m} ") for m in others)]
+    return " ".join(shown)
 
 
 def target_line(outcome: Outcome) -> str:
@@ -86,10 +100,21 @@ def section(outcome: Outcome) -> Section:
         for gap in gaps
         if gap.name != "default"
     ]
+    said = list(how_honest(outcome.result)) if outcome.target("test") and "loop" in outcome.configuration else []
+    if outcome.structure and outcome.structure.found:
+        found = outcome.structure.found
+        first = next(iter(outcome.fits), "the first fit")
+        said.append(
+            f"No parameters in range explain all of the recordings: {first} leaves structure over (see below)."
+            if found.found
+            else f"No mismatch found: what {first} leaves over has no structure."
+        )
     if rows:
         head = ("fit, mean parameters", "wrong by", "default", "RMSE ratio", "median ratio", "verdict, by RMSE")
         caption = "On test recordings, with 95 % intervals; a ratio below 1 is nearer than the default."
         blocks.append(Table(caption, head, tuple(rows)))
+    if said:
+        blocks.append(Points(tuple(said)))
     return Section("summary", "In short", tuple(blocks))
 
 

@@ -27,8 +27,8 @@ def section(outcome: Outcome) -> Section | None:
     said = (
         "No parameter explains these: they differ from window to window. Where a recording starts is known only so"
         " well, something pushes that nobody models, sensors are noisy, bearings and cables pull. Draws of the fit"
-        " include them, so training on it does too; its mean parameters do not. Each number is a standard deviation, with"
-        " the 90 % of the draws that it lies in: windows differ in how wrong they are."
+        " include them, so training on it does too; its mean parameters do not. Numbers are standard deviations, with"
+        " the 90 % of draws below: windows differ in how wrong they are."
     )
     return Section("variation", "How reality varies beyond the parameters", (Text(said), *blocks))
 
