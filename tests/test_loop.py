@@ -9,12 +9,17 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from simloop.audit import audit_parameters
-from simloop.loop import LoopFile, headline, run_loop
+from simloop.calibration import Calibration
+from simloop.errors import InputError
+from simloop.loop import LoopFile, headline, loop_horizons, run_loop
+from simloop.report import write_report
 from simloop.runs import read_run
 from simloop.targets import get_target
+from simloop.targets.catalogue import find
 from simloop.worlds import World, get_world
 
 LOOP = """
@@ -29,6 +34,7 @@ adapt:
     options: {horizons: [0.2], stride: 2, starts: 1, iterations: 2}
 seed: 3
 """
+EXAMPLES = Path(__file__).parents[1] / "examples"
 KEYS = {"value", "interval", "unit", "parts", "files", "baselines", "windows", "diverged", "versions"}
 
 
@@ -59,6 +65,57 @@ def test_a_loop_prints_one_json_object(finished: tuple[Path, dict[str, Any]]) ->
     assert "not real ones" in printed["headline"]
     assert [p["channel"] for p in printed["parts"]] == ["joint1", "joint2"]
     assert printed["ratio"] < 1
+
+
+def test_a_loop_judges_its_distributions(finished: tuple[Path, dict[str, Any]]) -> None:
+    """Every arm is scored at its own horizons and two short ones, and each fit has its sentence on coverage."""
+    _, printed = finished
+    found = Calibration.from_dict(printed["calibration"])
+    assert list(found.at) == [0.06, 0.1, 0.2]
+    for arms in found.at.values():
+        assert arms.keys() == {"default", "wide", "simopt", "simopt, mean", "least-squares", "least-squares, mean"}
+    assert [s.split(" ")[0] for s in printed["calibration"]["sentences"]] == ["Simopt", "Least-squares"]
+    assert "the stand-in" in printed["calibration"]["sentences"][0]
+    assert printed["classifier"]["arms"].keys() == {"default", "wide", "simopt", "least-squares"}
+    assert 0 <= printed["classifier"]["arms"]["default"]["value"] <= 1
+    assert {"findings", "sentences"} <= printed["mismatch"].keys()
+
+
+def test_a_loop_proposes_what_to_record(finished: tuple[Path, dict[str, Any]]) -> None:
+    """Five recordings are proposed, the most telling first, none with larger actions than the fit's recordings."""
+    folder, printed = finished
+    stage = read_run(folder / "run")["stages"]["plan"]
+    gains = [p["information"] for p in printed["plan"]["proposals"]]
+    assert len(gains) == 5
+    assert gains == sorted(gains, reverse=True)
+    largest = np.abs(stage["signals"]["actions"]).max(axis=(0, 2))
+    assert (largest <= [stage["limits"][a] for a in stage["actions"]]).all()
+
+
+def test_a_loop_over_whole_recordings(tmp_path: Path) -> None:
+    """Of a world that is replayed whole a loop measures over recordings, refuses horizons, and still has its report."""
+    text = (
+        "world: cube-toss\ndraws: 20\ntarget: {fit: 'standin:cube-toss/fit', test: 'standin:cube-toss/test'}\n"
+        "adapt: [{method: cem, options: {iterations: 2, samples: 8, windows: 4}}]\n"
+    )
+    (tmp_path / "loop.yaml").write_text(text)
+    result = run_loop(LoopFile.read(tmp_path / "loop.yaml"), tmp_path / "run")
+    assert "on average over a recording" in headline(result)
+    assert "no actions" in result["stages"]["plan"]["not planned"]
+    assert "was replayed whole" in write_report(tmp_path / "run").read_text()
+    (tmp_path / "loop.yaml").write_text(text + "horizons: [0.2]\n")
+    with pytest.raises(InputError, match="replayed whole, so leave this field out"):
+        run_loop(LoopFile.read(tmp_path / "loop.yaml"), tmp_path / "other")
+
+
+@pytest.mark.parametrize("name", sorted(p.name for p in EXAMPLES.glob("*.yaml")))
+def test_examples_are_loop_files(name: str) -> None:
+    """Every loop file among the examples can be read, and names a world and recordings that there are."""
+    file = LoopFile.read(EXAMPLES / name)
+    world = get_world(file.world)
+    assert loop_horizons(file, world)
+    assert find(file.target.fit)
+    assert find(file.target.test)
 
 
 def test_a_finished_loop_is_not_computed_again(finished: tuple[Path, dict[str, Any]]) -> None:

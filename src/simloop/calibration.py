@@ -37,7 +37,8 @@ SHORT = (0.06, 0.1)
 WHOLE_INSTANTS = 10
 #: the observed shares that count as what a band of 50, 80, 90 % says
 TOLERANCE = {"50%": (0.42, 0.60), "80%": (0.73, 0.88), "90%": (0.85, 0.96)}
-MEAN = ", mean"
+#: the arm of ranges set by hand, and what is put to the name of a fit for its mean parameters alone
+WIDE, MEAN = "wide", ", mean"
 
 
 @dataclass(frozen=True)
@@ -198,7 +199,7 @@ class Predictions:
     Args:
         world: the simulator.
         replay: recordings that no fit has seen.
-        arms: name -> distribution; of one that is no point, its mean parameters are an arm of their own.
+        arms: name -> distribution; of a fit, its mean parameters are an arm of their own.
         draws: rows drawn for each window.
         most: of more windows than this, so many evenly spaced ones are taken.
         seed: of the draws and of the world's noise.
@@ -216,7 +217,8 @@ class Predictions:
     ) -> None:
         self.world, self.replay, self.most, self.seed = world, replay, most, seed
         self.arms = {name: (distribution, draws) for name, distribution in arms.items()}
-        self.arms |= {name + MEAN: (d, 1) for name, d in arms.items() if not isinstance(d, Point)}
+        fits = {name: d for name, d in arms.items() if name != WIDE and not isinstance(d, Point)}
+        self.arms |= {name + MEAN: (d, 1) for name, d in fits.items()}
         self._kept: dict[float, dict[str, Ensemble]] = {}
 
     def at(self, horizon: float) -> dict[str, Ensemble]:
@@ -281,7 +283,7 @@ def _scores(arms: Mapping[str, Ensemble], whole: bool, seed: int) -> dict[str, S
             coverage=Coverage().measure(e, seed=seed) if enough else None,
             crps=CRPS().measure(e, seed=seed),
             energy=measured[name],
-            to_wide=ratio("wide"),
+            to_wide=ratio(WIDE),
             to_point=ratio(best),
         )
     return found

@@ -17,7 +17,7 @@ from simloop.audit import audit_parameters
 from simloop.calibration import windows_at
 from simloop.config import parse_value
 from simloop.distributions import Distribution, Normal, Point
-from simloop.errors import DataWarning, InputError
+from simloop.errors import DataWarning, InputError, count
 from simloop.gap import Ensemble, Gap, Measured, get_measure, measure_arms, quantity, windowed_gaps
 from simloop.gap.ensemble import ensemble
 from simloop.loop import (
@@ -379,6 +379,7 @@ class LoopResult:
             "calibration": {**stages["calibration"], "sentences": how_honest(self.record)},
             "classifier": stages["classifier"],
             "mismatch": stages["mismatch"],
+            "plan": {k: v for k, v in stages["plan"].items() if k != "signals"},
             "years of simulation per hour": years_per_hour(self.record),
             "versions": stages["versions"],
             "report": str(self.report),
@@ -397,10 +398,10 @@ class LoopResult:
             world = get_world(self.record["configuration"]["loop"]["world"])
             adaptation = Adaptation.from_dict(stages[f"adapt-{step['method']}"])
             show_moves(adaptation, starting_point(world, get_method(step["method"])))
-        for sentence in [
-            *(f"mismatch: {s}" for s in stages["mismatch"].get("sentences", [])),
-            *how_honest(self.record),
-        ]:
+        if found := stages["mismatch"].get("sentences"):
+            more = f" (and {count(len(found) - 1, 'more finding')})" if len(found) > 1 else ""
+            terminal.say(f"mismatch: {found[0]}{more}")
+        for sentence in how_honest(self.record):
             terminal.say(sentence)
         terminal.say(headline(self.record))
         years = years_per_hour(self.record)

@@ -116,7 +116,7 @@ def _ranks(outcome: Outcome, found: Calibration, arm: str, *, closed: bool) -> P
     wide, narrow = figures.draw_both(f"ranks-{arm}", label, draw)
     caption = (
         "Where the recording stands among the draws, from below all (left) to above all (right), in tenths. Even bars,"
-        " inside the grey stripe up to chance, are right; high ends mean too narrow, a hump too wide, a slope shifted."
+        " inside the stripe up to chance, are right; high ends mean too narrow, a hump too wide, a slope shifted."
     )
     target, real = outcome.target_of_figure("test")
     legend: tuple[tuple[Swatch, str], ...] = (("accent", "share of the recordings"), ("band", "even, up to chance"))
@@ -141,7 +141,8 @@ def _table(outcome: Outcome, horizon: float, arms: dict[str, Scores]) -> Table:
     channels = [p.channel for p in arms[names[0]].energy.parts]
     levels, wide = ("50%", "80%", "90%"), "wide" in arms
     head = ("simulation", "energy score", "ratio to default", *(["ratio to wide"] if wide else []),
-            "ratio to the best point", *(f"CRPS {c}" for c in channels), *(f"inside {level[:-1]} %" for level in levels))  # fmt: skip
+            "ratio to the best point", *(f"CRPS {c}" for c in channels),
+            *(f"inside {level[:-1]} %" for level in levels))  # fmt: skip
     rows = []
     for name in names:
         s = arms[name]
