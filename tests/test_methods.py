@@ -15,6 +15,7 @@ from tests.linear_gaussian import MEAN, NOISE, SPREAD, LinearGaussian
 
 from simloop.adapt import METHODS, Comparison, adaptation, get_method
 from simloop.adapt.likelihood import gaussian_log_likelihood, truncated, whitened
+from simloop.adapt.mujoco_sysid import MujocoSysid, Toolbox
 from simloop.adapt.noise import reading_bias, sensor_noise, start_noise
 from simloop.adapt.posterior import tempered, uniformity, weighted_rows
 from simloop.adapt.statistics import Kind
@@ -234,3 +235,38 @@ def test_calibration_finds_a_posterior_that_is_too_narrow() -> None:
     for width, good in ((1.0, True), (0.5, False)):
         ranks = (width * rng.standard_normal((99, 200, 1)) < truth).sum(axis=0)
         assert (uniformity(ranks, ("x",))["x"] > 0.01) == good
+
+
+def test_the_toolbox_as_shipped_is_a_step_late(c1: World) -> None:
+    """At the true parameters the mended residual is nothing, the shipped one is what moves in a step."""
+    from mujoco import sysid
+
+    target = standin_target(c1, seed=1, episodes=1, seconds=3, truth=c1.parameters.default, noise=0.0)
+    comparison = Comparison(c1, target)
+    prior = starting_point(c1, MujocoSysid())
+    windows = comparison.replay.windows(0.1, every=c1.control_dt).take(np.arange(3))
+    left = {}
+    for variant in ("shipped", "mended"):
+        problem = Toolbox(comparison, windows, prior)
+        hook = problem.mended if variant == "mended" else None
+        residual = sysid.build_residual_fn(
+            models_sequences=[problem.sequences()], build_model=problem.model, custom_rollout=problem.rollout,
+            modify_residual=hook, resample_true=False, n_threads=1,
+        )  # fmt: skip
+        parts, _, _ = residual(problem.parameters().as_vector(), problem.parameters())
+        left[variant] = np.sqrt(np.mean(np.square(parts)))
+    assert left["mended"] < 2e-3  # what the estimate of a start is off by
+    assert left["shipped"] > 0.01
+    seen = comparison.rollouts
+    fit = MujocoSysid(windows=3, horizon=0.1, iterations=2).fit(comparison, prior)
+    assert fit.rollouts == comparison.rollouts - seen > 3 * 17
+    assert [h["iteration"] for h in fit.history] == list(range(1, len(fit.history) + 1))
+
+
+def test_the_toolbox_refuses_what_it_cannot_simulate(world: LinearGaussian, prior: Normal, pendulum: World) -> None:
+    """Worlds that are not MuJoCo's, or have substeps, are refused in one sentence."""
+    with pytest.raises(InputError, match="world 'linear-gaussian' is not simulated by MuJoCo"):
+        MujocoSysid().fit(Comparison(world, world.recordings(5, seed=0, mean=MEAN)), prior)
+    target = standin_target(pendulum, seed=1, episodes=1, seconds=2)
+    with pytest.raises(InputError, match="world 'pendulum' has several time steps for each control step"):
+        MujocoSysid().fit(Comparison(pendulum, target), starting_point(pendulum, MujocoSysid()))

@@ -250,7 +250,9 @@ class Flow:
             inference = NPE(prior=None, density_estimator=build, show_progress_bars=False, tracker=_Untracked())
             inference.append_simulations(_tensor(left), condition)
             with contextlib.redirect_stdout(io.StringIO()):
-                flow.network = inference.train(training_batch_size=100, learning_rate=5e-4, stop_after_epochs=10)
+                flow.network = inference.train(
+                    training_batch_size=100, learning_rate=5e-4, stop_after_epochs=10, validation_fraction=0.2
+                )
             flow.network.eval()
             flow.loss = float(inference.summary["best_validation_loss"][-1])
         return flow
