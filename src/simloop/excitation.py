@@ -24,8 +24,9 @@ from simloop.trajectories import Channel
 SLOWEST, FASTEST = 0.1, 8.0
 #: control steps to a period, at least
 _PERIOD = 20
-#: an actuator that takes part reaches at least this fraction of its limit
-_WEAKEST = 0.3
+#: an actuator that takes part reaches at least this fraction of its limit, and the limit itself in about half of all
+#: excitations: strong motion mostly tells more, but not of friction, and not where it leaves its range
+_WEAKEST, _STRONGEST = 0.3, 1.7
 #: how often all actuators take part; else only one does
 _TOGETHER = 0.75
 #: s, between two levels
@@ -120,7 +121,7 @@ def _made_up(
         what = f"{kind} {'between' if kind == 'ramps' else 'held for'} {_HOLDS[0]:g} to {longest:.2g} s"
         for j in acting:
             unit[:, j] = _levels(time, longest, kind == "ramps", rng)
-    peaks = limits * rng.uniform(_WEAKEST, 1.0, width)
+    peaks = limits * np.minimum(rng.uniform(_WEAKEST, _STRONGEST, width), 1.0)
     played = np.clip(unit * peaks, -limits, limits)
     return Excitation(kind, f"{what}, {_amplitudes(played, actions)}", played, band if family < 3 else None)
 
@@ -139,7 +140,7 @@ def _of_recordings(
     if len(actions) > 1 and rng.random() < 0.5:
         played, what = np.roll(played, 1, axis=1), f"{what}, actuators exchanged"
     most = np.abs(played).max(axis=0)
-    scale = np.min(limits / np.maximum(most, 1e-12)) * rng.uniform(_WEAKEST, 1.0)
+    scale = np.min(limits / np.maximum(most, 1e-12)) * min(rng.uniform(_WEAKEST, _STRONGEST), 1.0)
     played = np.clip(played * scale, -limits, limits)
     return Excitation("recorded", f"{what}, scaled x {scale:.2g}, {_amplitudes(played, actions)}", played)
 

@@ -197,7 +197,7 @@ def plan(
     d = len(world.parameters)
     root = spread_root(world, distribution, seed)
     progress("plan: trying excitations", 0.0)
-    trials = distribution.sample(max(_TRIALS, draws), stream(seed, "plan", "trials"))[:, :d]
+    trials = distribution.sample(max(_TRIALS if ranges else 0, draws), stream(seed, "plan", "trials"))[:, :d]
     kept = [excited[c] for c in np.flatnonzero(stays(world, trials, excited, ranges or {}))]
     if len(kept) < n:
         raise InputError(
