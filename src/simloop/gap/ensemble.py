@@ -156,8 +156,8 @@ def predicted(world: World, windows: Windows, distribution: Distribution | None,
     if distribution is None:
         return np.broadcast_to(windows.before[:, None, None], windows.measured[:, None].shape)
     if isinstance(distribution, Point) or draws == 1:
-        mean = distribution.mean[None, : len(world.parameters)]
-        return world.simulate(mean, windows.segments, seed=seed).regular[:, None]
+        certain, mean = world.central(distribution)
+        return certain.simulate(mean, windows.segments, seed=seed).regular[:, None]
     rows = distribution.sample(n * draws, stream(seed, "gap", "draws"))
     segments = windows.segments.take(np.repeat(np.arange(n), draws))
     out = world.under(distribution).simulate(rows, segments, seed=seed).regular

@@ -154,6 +154,15 @@ class World(ABC):
             world = ResidualWorld(self, ParameterSpace([*own, *forces]))
         return world if space.names == world.parameters.names else UncertainWorld(world, space)
 
+    def central(self, distribution: Distribution) -> tuple[World, Array]:
+        """The world and the row (d,) of a distribution's centre, without the errors of starts and sensors."""
+        from simloop.worlds.uncertain import spread_channels
+
+        space = distribution.space
+        certain = [n not in spread_channels(self) for n in space.names]
+        own = ParameterSpace([p for p, c in zip(space, certain, strict=True) if c])
+        return self.under(Point(own)), distribution.mean[certain]
+
     def starts(self, count: int, rng: np.random.Generator) -> tuple[Array, Array]:
         """Where stand-ins start: the measured channels (count, D) and their rates (count, D'), at rest at 0."""
         if any(c.kind == "quaternion" for c in self.measured):
