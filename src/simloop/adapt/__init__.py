@@ -13,15 +13,16 @@ from simloop.adapt.least_squares import LeastSquares
 from simloop.adapt.likelihood import Likelihood
 from simloop.adapt.mujoco_sysid import MujocoSysid
 from simloop.adapt.posterior import Posterior
+from simloop.adapt.residual import Residual
 from simloop.adapt.simopt import SimOpt
 from simloop.errors import InputError, unknown
 
 __all__ = ["METHODS", "Adaptation", "Books", "Comparison", "CrossEntropy", "LeastSquares", "Likelihood", "Method",
-           "MujocoSysid", "Posterior", "Progress", "SimOpt", "get_method", "silent"]  # fmt: skip
+           "MujocoSysid", "Posterior", "Progress", "Residual", "SimOpt", "get_method", "silent"]  # fmt: skip
 
 #: methods import what they need of other packages when they fit, so this table costs nothing
 METHODS: dict[str, type[Method]] = {
-    m.name: m for m in (LeastSquares, SimOpt, CrossEntropy, Likelihood, Posterior, MujocoSysid)
+    m.name: m for m in (LeastSquares, SimOpt, CrossEntropy, Likelihood, Posterior, Residual, MujocoSysid)
 }
 
 
