@@ -226,6 +226,52 @@ def loop(
 
 
 @app.command()
+def plan(
+    world: World,
+    distribution: Annotated[
+        str, typer.Option(help="What is known: prior, wide, a run's folder or a JSON file.")
+    ] = "prior",
+    recordings: Annotated[int, typer.Option("-n", "--recordings", help="How many recordings to propose.")] = 5,
+    seconds: Annotated[float, typer.Option(help="Length of each recording, s.")] = 4.0,
+    limit: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Largest action, as motor1=0.8; may be repeated. By default the model's control range, else"
+            " the largest of --target, else 1."
+        ),
+    ] = None,
+    within: Annotated[
+        list[str] | None,
+        typer.Option("--range", help="What a channel may reach, as joint1=-2,2; may be repeated."),
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option("--target", help="Recordings whose actions are varied too, as of 'simloop gap'.")
+    ] = None,
+    columns: Columns = None,
+    candidates: Annotated[int, typer.Option(help="Excitations to choose from.")] = 64,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="A folder for the proposals as CSV files to play, and JSON.")
+    ] = None,
+    seed: Seed = 0,
+    json: Json = False,
+) -> None:
+    """Propose what to record next: excitations that would tell most about what is not known yet, within limits."""
+    from simloop.worlds import get_world
+
+    with terminal.shown_warnings() as warned, terminal.progress() as show:
+        chosen, real = _world_and_target(world, target, columns, seed) if target else (get_world(world), None)
+        from simloop.verbs import plan_recordings
+
+        result = plan_recordings(chosen, distribution, recordings, target=real() if real else None,
+                                 limits=limit or [], ranges=within or [], seconds=seconds, candidates=candidates,
+                                 output=output, seed=seed, progress=show)  # fmt: skip
+    if json:
+        terminal.print_json({**result.to_dict(), "warnings": warned})
+    else:
+        result.show()
+
+
+@app.command()
 def report(run: Annotated[Path, typer.Argument(help="A run's folder.")]) -> None:
     """Write the report of a run, one self-contained HTML file, and print its path."""
     from simloop.runs import read_run

@@ -39,6 +39,7 @@ from simloop.loop import (
     years_in_an_hour,
     years_per_hour,
 )
+from simloop.plan import Plan, plan
 from simloop.randomness import stream
 from simloop.runs import Resume, Run, write_json
 from simloop.targets import Target
@@ -419,6 +420,99 @@ def run_loop_file(
         LoopFile.read(file), folder, resume=resume, progress=progress, say=(lambda _: None) if quiet else terminal.say
     )
     return LoopResult(record, write_report(folder))
+
+
+@dataclass(frozen=True)
+class PlanResult:
+    """Proposed recordings, and the folder that they were written to."""
+
+    plan: Plan
+    distribution: str
+    hash: str
+    folder: Path | None
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            **self.plan.to_dict(),
+            "distribution": self.distribution,
+            "distribution hash": self.hash,
+            "folder": None if self.folder is None else str(self.folder),
+            "versions": versions(self.plan.world),
+        }
+
+    def show(self) -> None:
+        found = self.plan
+        limits = ", ".join(f"{a.name} {found.limits[a.name]:.3g} {a.unit}".strip() for a in found.world.actions)
+        terminal.say(f"limits: {limits}" + "".join(f"; {n} {a:g} to {b:g}" for n, (a, b) in found.ranges.items()))
+        terminal.table(
+            ["", "what to play", "seconds", "information (nats)", "narrows most"],
+            [
+                [str(i + 1), p.excitation.description, f"{found.seconds:g}", f"{p.information:.2f}",
+                 ", ".join(f"{n} to {p.narrowed[n]:.0%}" for n in p.narrows_most) or "-"]
+                for i, p in enumerate(found.proposals)
+            ],
+            title=f"{found.world.name}: what tells most about what {self.distribution} leaves open, each beside those"
+            f" before it; {found.considered} excitations tried, {found.strayed} left their range or diverged",
+        )  # fmt: skip
+        space = found.world.parameters
+        terminal.table(
+            ["parameter", "spread now", "expected after all", "left"],
+            [[p.name, f"{b:.3g}", f"{a:.3g}", f"{a / b:.0%}" if b else "-"]
+             for p, b, a in zip(space, found.before, found.after, strict=True)],
+            title="spreads, in log units where a parameter has a log scale, else in its unit",
+        )  # fmt: skip
+        if self.folder is not None:
+            terminal.say(f"{count(len(found.proposals), 'proposal')} to play in {self.folder}")
+
+
+def plan_recordings(
+    world: World,
+    distribution: str,
+    n: int,
+    *,
+    target: Target | None,
+    limits: Sequence[str],
+    ranges: Sequence[str],
+    seconds: float,
+    candidates: int,
+    output: Path | None,
+    seed: int,
+    progress: Progress = silent,
+) -> PlanResult:
+    """Plan n recordings and write them; limits as ["motor1=0.8"], ranges as ["joint1=-2,2"]."""
+    known = world.distribution(distribution)
+    replay = Replay(world, target.recordings) if target and world.actions else None
+    found = plan(
+        world,
+        known,
+        n,
+        limits={name: x[0] for name, x in _numbers("--limit", limits, 1)},
+        ranges={name: (x[0], x[1]) for name, x in _numbers("--range", ranges, 2)},
+        recorded=[a[:m] for a, m in zip(replay.actions, replay.length, strict=True)] if replay else (),
+        seconds=seconds,
+        candidates=candidates,
+        seed=seed,
+        progress=progress,
+    )
+    if output is not None:
+        found.write(output)
+    return PlanResult(found, distribution, known.hash, output)
+
+
+def _numbers(option: str, given: Sequence[str], width: int) -> list[tuple[str, list[float]]]:
+    """Turn ["joint1=-2,2"] into [("joint1", [-2, 2])]."""
+    example = "motor1=0.8" if width == 1 else "joint1=-2,2"
+    out = []
+    for text in given:
+        name, _, values = text.partition("=")
+        try:
+            numbers = [float(v) for v in values.split(",")]
+        except ValueError:
+            numbers = []
+        if len(numbers) != width:
+            raise InputError(f"{option} {text!r}: expected name={'number' if width == 1 else 'low,high'}, as {example}")
+        out.append((name, numbers))
+    return out
 
 
 def show_audit(world: World, target: Target, *, json: bool) -> bool:
