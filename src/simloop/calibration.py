@@ -1,7 +1,7 @@
 """Calibration: does a randomisation hold reality as often as it says, on recordings that no fit has seen?
 
-    predictions = Predictions(world, replay, {"default": point, "wide": wide, "fit": fitted}, draws=100, seed=0)
-    found = calibrate(predictions, horizons=(0.06, 0.1, 0.2, 0.5))
+    arms = {"default": point, "wide": wide, "fit": fitted}
+    found = calibrate(Predictions(world, replay, arms, (0.2, 0.5), draws=100, seed=0))
     found.covers("fit"), found.sentence("fit")
 
 One distribution has to be right at every horizon: a band bought with noise on the sensors alone holds at one horizon
@@ -12,7 +12,8 @@ width. Every window is simulated under draws of its own; the windows are the sam
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from math import gcd
 from typing import Any
 
 import numpy as np
@@ -30,8 +31,8 @@ from simloop.targets.windows import Replay, Windows
 from simloop.worlds.world import World
 
 #: rows drawn for each window, and the most windows of a horizon: evenly spaced ones where there are more
-DRAWS, MOST_WINDOWS = 100, 150
-#: s, horizons that are looked at beside those of the gaps
+DRAWS, MOST_WINDOWS = 100, 120
+#: s, instants of the shortest windows that are looked at beside their ends
 SHORT = (0.06, 0.1)
 #: instants at which a recording that is replayed whole is compared, where a measure would look at a window's end
 WHOLE_INSTANTS = 10
@@ -194,12 +195,13 @@ def _shares(bands: Sequence[Band]) -> str:
 
 
 class Predictions:
-    """What each arm predicts for the same windows, simulated once for each horizon.
+    """What each arm predicts for the same windows, simulated once for each length; short horizons lie within them.
 
     Args:
         world: the simulator.
         replay: recordings that no fit has seen.
         arms: name -> distribution; of a fit, its mean parameters are an arm of their own.
+        lengths: s, of the windows; of recordings that are replayed whole the last one names them all.
         draws: rows drawn for each window.
         most: of more windows than this, so many evenly spaced ones are taken.
         seed: of the draws and of the world's noise.
@@ -210,6 +212,7 @@ class Predictions:
         world: World,
         replay: Replay,
         arms: Mapping[str, Distribution],
+        lengths: Sequence[float],
         *,
         draws: int = DRAWS,
         most: int = MOST_WINDOWS,
@@ -219,12 +222,26 @@ class Predictions:
         self.arms = {name: (distribution, draws) for name, distribution in arms.items()}
         fits = {name: d for name, d in arms.items() if name != WIDE and not isinstance(d, Point)}
         self.arms |= {name + MEAN: (d, 1) for name, d in fits.items()}
+        self.lengths = sorted(lengths[-1:] if world.whole else lengths)
+        dt = world.control_dt
+        self._short = [] if world.whole else [h for h in SHORT if 2 * dt <= h < self.lengths[0]]
         self._kept: dict[float, dict[str, Ensemble]] = {}
+
+    @property
+    def horizons(self) -> list[float]:
+        """Everything that can be asked for, s."""
+        return [*self._short, *self.lengths]
 
     def at(self, horizon: float) -> dict[str, Ensemble]:
         """Ensembles of all arms at a horizon, compared at as many instants as the classifier looks at, or more."""
+        if horizon in self._short:
+            k = self._steps(horizon) // self._every - 1
+            return {name: _instant(e, k) for name, e in self.at(self.lengths[0]).items()}
         if horizon not in self._kept:
             windows, count = windows_at(self.replay, horizon, Classifier.instants)
+            if self._short and horizon == self.lengths[0]:
+                windows = self.replay.windows(horizon, every=self._every * self.world.control_dt)
+                count = len(windows.segments.recorded)
             if len(windows) > self.most:
                 windows = windows.take(np.linspace(0, len(windows) - 1, self.most).round().astype(np.int64))
             self._kept[horizon] = {
@@ -232,6 +249,22 @@ class Predictions:
                 for name, (d, draws) in self.arms.items()
             }
         return self._kept[horizon]
+
+    def _steps(self, horizon: float) -> int:
+        return round(horizon / self.world.control_dt)
+
+    @property
+    def _every(self) -> int:
+        """Control steps between two instants of the shortest windows, so that short horizons are among them."""
+        steps = [self._steps(h) for h in (*self._short, self.lengths[0])]
+        return gcd(*steps, max(1, steps[-1] // Classifier.instants))
+
+
+def _instant(e: Ensemble, k: int) -> Ensemble:
+    """An ensemble at its instant k alone."""
+    at = slice(k, k + 1)
+    return replace(e, errors=e.errors[:, :, at], changes=e.changes[:, :, at], real=e.real[:, at],
+                   instants=e.instants[:, at])  # fmt: skip
 
 
 def windows_at(replay: Replay, horizon: float, instants: int) -> tuple[Windows, int]:
@@ -246,18 +279,10 @@ def windows_at(replay: Replay, horizon: float, instants: int) -> tuple[Windows, 
     return replay.windows(horizon, every=each * dt), instants or steps
 
 
-def calibration_horizons(replay: Replay, horizons: Sequence[float]) -> list[float]:
-    """The horizons of the gaps and two shorter ones (s), as far as the recordings and the control step allow."""
-    if replay.world.whole:
-        return list(horizons[-1:])
-    short = [h for h in SHORT if 2 * replay.world.control_dt <= h <= replay.longest_window]
-    return sorted({*short, *horizons})
-
-
-def calibrate(predictions: Predictions, horizons: Sequence[float]) -> Calibration:
+def calibrate(predictions: Predictions) -> Calibration:
     """Score every arm at every horizon, paired on the same windows."""
-    at = {h: _scores(predictions.at(h), predictions.world.whole, predictions.seed) for h in horizons}
-    return Calibration(at, predictions.world.whole)
+    whole, seed = predictions.world.whole, predictions.seed
+    return Calibration({h: _scores(predictions.at(h), whole, seed) for h in predictions.horizons}, whole)
 
 
 def _scores(arms: Mapping[str, Ensemble], whole: bool, seed: int) -> dict[str, Scores]:

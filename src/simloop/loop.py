@@ -19,7 +19,7 @@ from pydantic import Field, field_validator
 import simloop
 from simloop.adapt import Adaptation, Comparison, Method, get_method
 from simloop.adapt.adaptation import Progress, silent
-from simloop.calibration import Calibration, Predictions, calibrate, calibration_horizons, tell_apart
+from simloop.calibration import Calibration, Predictions, calibrate, tell_apart
 from simloop.columns import ColumnMap
 from simloop.config import Strict, read_yaml
 from simloop.distributions import Distribution, Normal, Point
@@ -168,9 +168,8 @@ def run_loop(
         run.stage("gap-after-draws", lambda: _gaps(replay, arms, horizons, file.draws, file.seed))
         run.stage("replays", lambda: _replays(replay, arms, max(horizons), max(20, file.draws), file.seed))
         say("asking whether the distributions hold the recordings as often as they say")
-        predictions = Predictions(world, replay, {**arms, **wide}, seed=file.seed)
-        looked = calibration_horizons(replay, horizons)
-        run.stage("calibration", lambda: calibrate(predictions, looked).to_dict())
+        predictions = Predictions(world, replay, {**arms, **wide}, horizons, seed=file.seed)
+        run.stage("calibration", lambda: calibrate(predictions).to_dict())
         run.stage("classifier", lambda: _told_apart(predictions, min(horizons)))
         say("looking for what no parameters explain")
         run.stage("mismatch", lambda: _mismatch(replay, first, min(horizons), file.seed))
