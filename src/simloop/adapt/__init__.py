@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from simloop.adapt.adaptation import Adaptation, Books, Method, Progress, silent
 from simloop.adapt.cem import CrossEntropy
 from simloop.adapt.comparison import Comparison
+from simloop.adapt.hierarchical import Hierarchical
 from simloop.adapt.least_squares import LeastSquares
 from simloop.adapt.likelihood import Likelihood
 from simloop.adapt.mujoco_sysid import MujocoSysid
@@ -17,12 +18,13 @@ from simloop.adapt.residual import Residual
 from simloop.adapt.simopt import SimOpt
 from simloop.errors import InputError, unknown
 
-__all__ = ["METHODS", "Adaptation", "Books", "Comparison", "CrossEntropy", "LeastSquares", "Likelihood", "Method",
-           "MujocoSysid", "Posterior", "Progress", "Residual", "SimOpt", "get_method", "silent"]  # fmt: skip
+__all__ = ["METHODS", "Adaptation", "Books", "Comparison", "CrossEntropy", "Hierarchical", "LeastSquares",
+           "Likelihood", "Method", "MujocoSysid", "Posterior", "Progress", "Residual", "SimOpt", "get_method",
+           "silent"]  # fmt: skip
 
 #: methods import what they need of other packages when they fit, so this table costs nothing
 METHODS: dict[str, type[Method]] = {
-    m.name: m for m in (LeastSquares, SimOpt, CrossEntropy, Likelihood, Posterior, Residual, MujocoSysid)
+    m.name: m for m in (LeastSquares, Hierarchical, SimOpt, CrossEntropy, Likelihood, Posterior, Residual, MujocoSysid)
 }
 
 

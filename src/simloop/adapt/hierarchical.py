@@ -16,10 +16,10 @@ its own, and noise on what is observed (a random-effects model; Laird and Ware, 
    they are.
 3. Errors are those of a fit that has not seen the recording: r_wk is taken at the mu that all other recordings give
    (one Gauss-Newton step), so that the spread holds for recordings to come.
-4. Whether parameters vary together (a full Sigma) or each for itself, and how heavy the tails are (nu), is decided by
-   the likelihood of recordings left out.
-5. What was linearised is tried in simulation: the three spreads are scaled by the factors that give the best energy
-   score of simulated draws.
+4. Tails are heavy (nu = 3) and parameters vary each for itself, unless the likelihood of recordings left out is
+   clearly better with lighter tails, or with a full Sigma.
+5. What was linearised is tried in simulation: all spreads are scaled by the factor with which the bands of simulated
+   draws hold the recordings as often as they say.
 """
 
 from __future__ import annotations
@@ -38,7 +38,6 @@ from simloop.adapt.comparison import Comparison
 from simloop.adapt.least_squares import LeastSquares, Problem, robust_spread
 from simloop.adapt.random_effects import Effects, Spreads, fit_spreads, held_out
 from simloop.distributions import Distribution, Mixture, Normal
-from simloop.gap.energy_score import energy_scores
 from simloop.parameters import Array
 from simloop.randomness import stream
 from simloop.targets.windows import Windows
@@ -51,15 +50,18 @@ _STEP, _NUDGE = 0.02, 0.05
 #: degrees of freedom of tau that are tried: heavy tails, moderate ones, none
 _TAILS = (3.0, 6.0, np.inf)
 #: the distribution of tau is stored as this many equally likely values
-_NODES = 9
+_NODES = 15
 #: spread of what does not vary, and of the spreads themselves, in units of the prior's spread and in log units
 _NOTHING, _KNOWN = 1e-3, 1e-2
+#: gain in log density of an instant from which on a richer description is worth it: recordings of one kind can agree
+#: on small gains that do not hold for another kind
+_MATTERS = 0.05
 #: the largest value of a spread, in its unit
 _LARGEST = 1e3
 #: recordings are cut into this many stretches where there are fewer than that
 _LEAST_RECORDINGS = 4
 #: windows, draws for each, and factors that the spreads are tried at in simulation
-_TRIED_WINDOWS, _TRIED_DRAWS, _FACTORS = 160, 16, (0.8, 1.25)
+_TRIED_WINDOWS, _TRIED_DRAWS, _FACTORS = 160, 20, (1.0, 0.8, 0.9, 1.1, 1.25)
 
 
 @dataclass(frozen=True)
@@ -89,15 +91,16 @@ class Hierarchical(Method):
         units = Units.of(comparison, windows)
         books.save("hierarchical: what moves the windows", 1.0)
         effects = linearise(comparison, windows, prior, centre, units, self.instants)
+        effects, units = without_idle(effects, units)
         steps = left_out_steps(comparison, prior, z)[blocks(comparison, windows)]
         moved = np.einsum("ncd,nd->nc", effects.slopes, (steps / prior.spread)[effects.window])
         effects = replace(effects, residuals=effects.residuals + moved)
         books.save("hierarchical: how much reality varies", 1.0)
         spreads, choice = choose(effects, blocks(comparison, windows))
-        factors: dict[str, float] = {}
+        factor = 1.0
         if self.refine:
             books.save("hierarchical: the spreads in simulation", 1.0)
-            spreads, factors = refine(comparison, windows, prior, z + steps, units, spreads, books.seed)
+            spreads, factor = refine(comparison, windows, prior, z + steps, units, spreads, books.seed)
         return mixture(comparison.world, prior, centre, units, spreads), {
             **diagnostics,
             **choice,
@@ -106,7 +109,7 @@ class Hierarchical(Method):
                 zip(prior.space.names, np.linalg.norm(spreads.root, axis=1).tolist(), strict=True)
             ),
             "spreads": dict(zip(units.names, (spreads.errors * units.sizes).tolist(), strict=True)),
-            "factors found in simulation": factors,
+            "factor found in simulation": factor,
             "windows": len(windows),
         }
 
@@ -223,6 +226,16 @@ def linearise(
     return Effects(r[known], slopes[known], e[known], np.array(group), np.nonzero(known)[0])
 
 
+def without_idle(effects: Effects, units: Units) -> tuple[Effects, Units]:
+    """Leave out the causes that do nothing, which no data could find."""
+    acts = np.zeros(len(units.names), dtype=bool)
+    np.logical_or.at(acts, effects.group, (effects.errors != 0).any(axis=(0, 1)))
+    columns = acts[effects.group]
+    effects = replace(effects, errors=effects.errors[..., columns], group=(np.cumsum(acts) - 1)[effects.group[columns]])
+    names = tuple(n for n, a in zip(units.names, acts, strict=True) if a)
+    return effects, Units(names, units.sizes[acts], units.scales)
+
+
 def log_spaced(count: int, most: int) -> NDArray[np.int64]:
     """At most `most` of `count` numbers from 0, evenly spaced in the logarithm, the last one included."""
     return np.unique(np.geomspace(1, count, most).round().astype(np.int64)) - 1
@@ -255,17 +268,27 @@ def left_out_steps(comparison: Comparison, prior: Normal, z: Array) -> Array:
 
 
 def choose(effects: Effects, labels: NDArray[np.int64]) -> tuple[Spreads, dict[str, Any]]:
-    """Fit the spreads with the tail, and with or without correlations, that tell left-out recordings best."""
-    scores = {tail: held_out(effects, labels, tail=tail) for tail in _TAILS}
-    tail = max(scores, key=lambda t: scores[t])
-    each = fit_spreads(effects, tail=tail)
-    together = held_out(effects, labels, tail=tail, correlated=True, start=each)
-    correlated = together > scores[tail]
-    spreads = fit_spreads(effects, tail=tail, correlated=True, start=each) if correlated else each
+    """Fit the spreads, with lighter tails and with correlations only where recordings left out ask for them."""
+    spreads = fit_spreads(effects, tail=_TAILS[0])
+    scores = {tail: held_out(effects, labels, tail=tail, start=spreads) for tail in _TAILS}
+    tail = max(scores, key=lambda t: float(scores[t].mean()))
+    if not clearly_better(scores[tail], scores[_TAILS[0]]):
+        tail = _TAILS[0]
+    if tail != spreads.tail:
+        spreads = fit_spreads(effects, tail=tail, start=spreads)
+    together = held_out(effects, labels, tail=tail, correlated=True, start=spreads)
+    if clearly_better(together, scores[tail]):
+        spreads = fit_spreads(effects, tail=tail, correlated=True, start=spreads)
     return spreads, {
-        "log likelihood of left-out recordings, by tail": {f"{t:g}": s for t, s in scores.items()},
-        "the same with correlations": together,
+        "log likelihood of left-out recordings": {f"tail {t:g}": float(s.mean()) for t, s in scores.items()}
+        | {"with correlations": float(together.mean())}
     }
+
+
+def clearly_better(a: Array, b: Array) -> bool:
+    """Whether recordings' scores a are above b by more than chance (two standard errors), and by what matters."""
+    gain = a - b
+    return bool(gain.mean() > max(_MATTERS, 2 * gain.std(ddof=1) / np.sqrt(len(gain))))
 
 
 def mixture(world: World, prior: Normal, centre: Array, units: Units, spreads: Spreads) -> Distribution:
@@ -296,38 +319,36 @@ def scale_nodes(tail: float) -> Array:
 
 def refine(
     comparison: Comparison, windows: Windows, prior: Normal, z: Array, units: Units, spreads: Spreads, seed: int
-) -> tuple[Spreads, dict[str, float]]:
-    """Scale each kind of spread by the factor with the best energy score of simulated draws around z (W, d)."""
+) -> tuple[Spreads, float]:
+    """Scale all spreads by the factor with which simulated bands around z (W, d) hold reality as often as they say."""
     chosen = np.unique(np.linspace(0, len(windows) - 1, _TRIED_WINDOWS).round().astype(int))
     tried, at = windows.take(chosen), log_spaced(len(windows.segments.recorded), 6)
     segments = tried.segments.take(np.repeat(np.arange(len(tried)), _TRIED_DRAWS))
-    space, d = prior.space, len(prior.space)
-    middle = space.from_scale(z.mean(axis=0))
-    aside = np.repeat(z[chosen] - z.mean(axis=0), _TRIED_DRAWS, axis=0)
+    world, space, d = comparison.world, prior.space, len(prior.space)
+    middle = z.mean(axis=0)
+    aside = np.repeat(z[chosen] - middle, _TRIED_DRAWS, axis=0)
+    levels = np.array([0.5, 0.8, 0.9])
+    ends = np.concatenate([(1 - levels) / 2, (1 + levels) / 2])
 
-    def score(s: Spreads) -> Array:
-        """Energy score at each instant, (K,)."""
-        distribution = mixture(comparison.world, prior, middle, units, s)
+    def misses(factor: float) -> float:
+        """Mean squared difference of observed and nominal coverage, over instants, channels and levels."""
+        scaled = Spreads(spreads.root * factor, spreads.errors * factor, spreads.tail)
+        distribution = mixture(world, prior, space.from_scale(middle), units, scaled)
         rows = distribution.sample(len(segments), stream(seed, "hierarchical", "draws"))
         rows[:, :d] = np.clip(space.from_scale(space.to_scale(rows[:, :d]) + aside), space.low, space.high)
-        out = comparison.simulate_each(rows, segments, world=comparison.world.under(distribution))[:, at]
+        out = comparison.simulate_each(rows, segments, world=world.under(distribution))[:, at]
         out = out.reshape(len(tried), _TRIED_DRAWS, *out.shape[1:])
-        e = difference(out, tried.measured[:, None, at], comparison.world.channels)[..., : len(units.scales)]
-        return np.asarray(np.nanmean(energy_scores(e / units.scales, np.asarray(np.isfinite(out).all(axis=(2, 3)))), axis=0))
+        e = difference(out, tried.measured[:, None, at], world.channels)[..., : len(units.scales)]
+        known = np.asarray(np.isfinite(tried.measured[:, at]).all(axis=2)) & np.asarray(np.isfinite(e).all(axis=3)).any(
+            axis=1
+        )
+        bands = np.nanquantile(np.where(known[:, None, :, None], e, 0.0), ends, axis=1, method="weibull")
+        held = (bands[: len(levels)] <= 0) & (bands[len(levels) :] >= 0)
+        observed = (held * known[..., None]).sum(axis=1) / np.maximum(known.sum(axis=0), 1)[:, None]
+        return float(((observed - levels[:, None, None]) ** 2)[:, known.any(axis=0)].mean())
 
-    first = best = score(spreads)
-    factors = {"parameters": 1.0, **{k.rstrip("."): 1.0 for k in (START, PUSH, NOISE) if units.kind(k).any()}}
-    for kind in factors:
-        for factor in _FACTORS:
-            own = units.kind(kind + ".")
-            trial = replace(
-                spreads,
-                root=spreads.root * (factor if kind == "parameters" else 1.0),
-                errors=np.where(own, spreads.errors * factor, spreads.errors),
-            )
-            found = score(trial)
-            if (found / first).mean() < (best / first).mean():
-                best, kept, factors[kind] = found, trial, factor
-        if factors[kind] != 1.0:
-            spreads = kept
-    return spreads, factors
+    found = {factor: misses(factor) for factor in _FACTORS}
+    factor = min(found, key=lambda f: found[f])
+    if found[factor] > found[1.0] / 2:  # no more than chance can make of so few draws
+        factor = 1.0
+    return Spreads(spreads.root * factor, spreads.errors * factor, spreads.tail), factor
