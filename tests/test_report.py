@@ -111,6 +111,7 @@ PLAN = {
     "world": "bench/none", "seconds": 4.0, "considered": 24, "strayed": 3, "unit": "nats", "actions": ["m1", "m2"],
     "units": ["N m", "V"], "spread": {"arm.mass": {"before": 0.1, "after": 0.03},
                                       "joint.friction": {"before": 0.1, "after": 0.097}},
+    "ranges": {"hip": [-1.234, 2.0]},
     "signals": {"every": 0.5, "actions": [[[0.0, 1.0, -1.0], [0.0, 0.0, 0.0]], [[0.0, 0.5, 0.5], [0.1, 0.2, 0.3]]]},
     "proposals": [
         {"description": f"chirp number {k}", "information": 3.2 / (k + 1), "narrows most": ["arm.mass"],
@@ -459,7 +460,7 @@ def test_proposed_recordings_are_there(tmp_path: Path, page: str) -> None:
     text = Page(page).text
     for said in ("chirp number 1", "3.2 nats", "arm.mass to 41 % of its spread", "4.8 nats in all",
                  "leave joint.friction nearly as open",
-                 "simloop plan bench/none --distribution demo -n 2"):  # fmt: skip
+                 "plan bench/none --distribution demo -n 2 --target bench/leg --range hip=-1.23,2 -o next"):  # fmt: skip
         assert said in text
     run = a_run()
     run["stages"]["plan"] = {"not planned": "this world has no actions"}

@@ -42,10 +42,19 @@ def section(outcome: Outcome) -> Section | None:
     ]
     if closer := _narrowed(planned):
         blocks.append(Text(closer))
-    world, run = outcome.configuration["world"]["name"], outcome.folder.resolve().name
-    files = shlex.join(["simloop", "plan", str(world), "--distribution", run, "-n", str(len(planned.proposals))])
-    blocks.append(Code("Proposals as files to play", files))
+    blocks.append(Code("Proposals like these as files to play", _command(outcome, planned)))
     return Section("next", title, tuple(blocks))
+
+
+def _command(outcome: Outcome, planned: Planned) -> str:
+    """The command line that writes proposals, within what this run's recordings did."""
+    world, run = str(outcome.configuration["world"]["name"]), outcome.folder.resolve().name
+    words = ["simloop", "plan", world, "--distribution", run, "-n", str(len(planned.proposals))]
+    if target := outcome.target("fit"):
+        words += ["--target", target.name]
+    for channel, low, high in planned.ranges:
+        words += ["--range", f"{channel}={low:.3g},{high:.3g}"]
+    return shlex.join([*words, "-o", "next"])
 
 
 def _table(planned: Planned) -> Table:

@@ -133,6 +133,7 @@ class Planned:
     strayed: int = 0
     actions: tuple[str, ...] = ()
     units: tuple[str, ...] = ()
+    ranges: tuple[tuple[str, float, float], ...] = ()  # channel, lowest, highest value that was allowed
     spread: dict[str, float] | None = None  # parameter -> expected spread after all of them, over that before
 
     @classmethod
@@ -156,6 +157,7 @@ class Planned:
             strayed=int(record["strayed"]),
             actions=tuple(map(str, record["actions"])),
             units=tuple(map(str, record["units"])),
+            ranges=tuple((str(n), float(low), float(high)) for n, (low, high) in record["ranges"].items()),
             spread={str(n): float(s["after"]) / float(s["before"]) for n, s in record["spread"].items()},
         )
 
