@@ -460,7 +460,7 @@ def test_proposed_recordings_are_there(tmp_path: Path, page: str) -> None:
     text = Page(page).text
     for said in ("chirp number 1", "3.2 nats", "arm.mass to 41 % of its spread", "4.8 nats in all",
                  "leave joint.friction nearly as open",
-                 "plan bench/none --distribution demo -n 2 --target bench/leg --range hip=-1.23,2 -o next"):  # fmt: skip
+                 "bench/none --distribution demo -n 2 --target bench/leg --range hip=-1.23,2 -o next"):  # fmt: skip
         assert said in text
     run = a_run()
     run["stages"]["plan"] = {"not planned": "this world has no actions"}
