@@ -16,10 +16,10 @@ from typing import Any
 __version__ = "0.1.0"
 
 _HOMES = {
-    "simloop.adapt": ["Adaptation", "Comparison", "LeastSquares", "SimOpt", "get_method"],
-    "simloop.distributions": ["Distribution", "Empirical", "Normal", "Point", "Uniform"],
+    "simloop.adapt": ["Adaptation", "Comparison", "Hierarchical", "LeastSquares", "SimOpt", "get_method"],
+    "simloop.distributions": ["Distribution", "Empirical", "Mixture", "Normal", "Point", "Uniform"],
     "simloop.errors": ["DataWarning", "InputError"],
-    "simloop.gap": ["Gap", "windowed_gaps"],
+    "simloop.gap": ["Gap", "get_measure", "measure_arms", "windowed_gaps"],
     "simloop.columns": ["Column", "ColumnMap"],
     "simloop.loop": ["LoopFile", "run_loop"],
     "simloop.parameters": ["Parameter", "ParameterSpace"],
