@@ -86,7 +86,7 @@ def test_every_statistic_is_calibrated(kind: str, world: LinearGaussian, prior: 
     options = {"simulations": 600, "statistics": kind, "draws": 400}
     rows = get_method("posterior", options).fit(Comparison(world, target), prior).distribution.sample(400, stream(0))
     assert (np.abs(rows.mean(axis=0) - MEAN) < 3.5 * rows.std(axis=0) + 0.01).all()
-    assert (rows.std(axis=0) < 0.1 * prior.spread).all()
+    assert (rows.std(axis=0) < 0.2 * prior.spread).all()
 
 
 @pytest.mark.parametrize("name", SMALL)
@@ -149,7 +149,7 @@ def test_methods_import_nothing_heavy() -> None:
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"flow": "mfa"}, "unknown value of option 'flow' of posterior: 'mfa' (did you mean 'maf'?)"),
+        ({"density": "mfa"}, "unknown value of option 'density' of posterior: 'mfa' (did you mean 'maf'?)"),
         ({"statistics": 3}, "unknown value of option 'statistics' of posterior: '3' (there are: projected, moments, "),
         ({"draws": 2.5}, "option 'draws' of posterior: expected a whole number above 0, got 2.5"),
     ],

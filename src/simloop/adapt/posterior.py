@@ -4,16 +4,17 @@ Papamakarios and Murray (NeurIPS 2016), Greenberg et al. (ICML 2019), by the pac
 
     reference point by least squares; q(z) = prior(z) x its likelihood tempered by 1 / breadth^2
     for i = 1..n:  z_i ~ q;  s_i = statistics of a simulation under z_i that stands for the recordings
-    fit a normalising flow f(z | s) to the pairs by maximum likelihood
+    fit a conditional density f(z | s) to the pairs by maximum likelihood
     posterior = f(z | statistics of the recordings), weighted by prior(z) / q(z)
 
 The proposal q plays the part of the first rounds of sequential estimation: all simulations go where the posterior can
 be. Simulations stand for recordings as in `adapt/statistics.py`: with the recordings' noise and errors of the start.
 
-What is known of the answer stands in the diagnostics, because a flow can be wrong. Simulation-based calibration (Talts
-et al., arXiv 1804.06788): on simulations that it was not trained on, the true parameter's rank among the flow's draws
-must be uniform; a Kolmogorov-Smirnov p-value for each parameter. Posterior predictive check (Gelman, Meng, Stern,
-1996): recordings made under the posterior's draws must look like the real ones.
+What is known of the answer stands in the diagnostics, because a network can be wrong. Simulation-based calibration
+(Talts et al., arXiv 1804.06788): on simulations that it was not trained on, the true parameter's rank among the
+network's draws must be uniform; a Kolmogorov-Smirnov p-value for each parameter. Posterior predictive check (Gelman,
+Meng, Stern, 1996): recordings made under the posterior's draws must look like the real ones. The first is blind to
+what simulations and recordings do not have in common; the second is not.
 
 The result is `Empirical`: draws, with nothing of the network, so nothing needs pickle.
 """
@@ -44,13 +45,13 @@ if TYPE_CHECKING:
 
 #: simulations of one step, after which the state is kept
 _CHUNK = 100
-#: held-out simulations of the calibration, and draws of the flow for each
+#: held-out simulations of the calibration, and draws of the density for each
 _RANKED, _AMONG = 100, 99
 #: draws of the posterior that are simulated for the predictive check
 _PREDICTED = 40
 #: probability of the proposal's ellipsoid that counts as simulated
 _SIMULATED = 0.99
-#: draws of the flow for each draw of the result, to be weighted
+#: draws of the density for each draw of the result, to be weighted
 _FLOW_DRAWS = 4
 
 
@@ -63,7 +64,9 @@ class Posterior(Method):
         windows: most windows that the posterior is of, spread evenly over the recordings.
         horizon: s, their length; shortened to what the recordings hold.
         statistics: what the network sees of the windows; see `adapt/statistics.py`.
-        flow: kind of normalising flow.
+        density: a mixture of Gaussians whose weights, means and covariances depend on what is seen, or one of two
+            normalising flows. The mixture is quick and errs on the wide side where flows of few simulations are too
+            sure; flows bend farther.
         breadth: spread of the proposal in units of the least-squares cost's curvature, where the data say something.
         draws: rows of the result.
     """
@@ -76,8 +79,8 @@ class Posterior(Method):
     windows: int = 96
     horizon: float = 0.2
     statistics: Kind = "projected"
-    flow: Literal["maf", "nsf"] = "maf"
-    breadth: float = 3.0
+    density: Literal["mdn", "maf", "nsf"] = "mdn"
+    breadth: float = 6.0
     draws: int = 2048
 
     def adapt(self, comparison: Comparison, prior: Normal, books: Books) -> tuple[Empirical, dict[str, Any]]:
@@ -110,14 +113,16 @@ class Posterior(Method):
         if fine[_RANKED:].sum() < 10 * len(space):
             raise InputError(f"posterior: all but {fine.sum()} of {total} simulations diverged")
         train = np.flatnonzero(fine)[fine[:_RANKED].sum() :]
-        books.progress("posterior: training the flow", 0.8)
+        books.progress("posterior: training the network", 0.8)
         network = int(stream(seed, self.name, "network").integers(2**31))
-        flow = Flow.train(z[train], seen[train], regressed=summary.regressed, kind=self.flow, seed=network)
+        density = ConditionalDensity.train(
+            z[train], seen[train], regressed=summary.regressed, kind=self.density, seed=network
+        )
         books.progress("posterior: calibration", 0.95)
-        drawn = flow.sample(summary.of_recordings()[None], _FLOW_DRAWS * self.draws)[:, 0]
+        drawn = density.sample(summary.of_recordings()[None], _FLOW_DRAWS * self.draws)[:, 0]
         rows, effective = weighted_rows(drawn, prior, proposal, self.draws, stream(seed, self.name, "draws"))
         held_out = np.flatnonzero(fine[:_RANKED])
-        ranks = (flow.sample(seen[held_out], _AMONG) < z[held_out]).sum(axis=0)
+        ranks = (density.sample(seen[held_out], _AMONG) < z[held_out]).sum(axis=0)
         diagnostics = {
             "calibration p": uniformity(ranks, space.names),
             "posterior predictive": predictive(summary, rows, stream(seed, self.name, "predictive")),
@@ -128,7 +133,7 @@ class Posterior(Method):
             "noise over shown noise": summary.amount,
             "windows": count,
             "diverged": int((~fine).sum()),
-            "loss": flow.loss,
+            "loss": density.loss,
         }
         return Empirical(space, rows), diagnostics
 
@@ -158,7 +163,7 @@ def weighted_rows(
     inside &= (away * np.linalg.solve(proposal.covariance, away.T).T).sum(axis=1) < chi2.ppf(_SIMULATED, len(space))
     z = z[inside]
     if not len(z):
-        raise InputError("posterior: the flow puts nothing where it was trained; give more simulations")
+        raise InputError("posterior: the network puts nothing where it was trained; give more simulations")
     rows = space.from_scale(z)
     log = prior.log_prob(rows) - proposal.log_prob(rows)
     weight = np.exp(log - log.max())
@@ -205,11 +210,11 @@ def predictive(summary: Summary, rows: Array, rng: np.random.Generator) -> list[
     ]
 
 
-class Flow:
-    """A normalising flow over parameters given statistics.
+class ConditionalDensity:
+    """A density over parameters given statistics.
 
     The statistics are first boiled down to as many numbers as there are parameters by linear regression (Fearnhead and
-    Prangle, JRSS B 2012), and the flow is of what that leaves of the parameters, whitened: near the reference the
+    Prangle, JRSS B 2012), and the density is of what that leaves of the parameters, whitened: near the reference the
     posterior is almost the regression, so only how it differs has to be learnt. An embedding network gets the rest.
     """
 
@@ -229,33 +234,37 @@ class Flow:
         return np.asarray(self.mean + (seen[:, : self.regressed] - self.centre) @ self.slope)
 
     def _condition(self, seen: Array) -> torch.Tensor:
-        """What the flow sees: no farther out than it has been trained, since what it would make of that is anything."""
+        """What the network sees: no farther out than it was trained, since what it makes of that is arbitrary."""
         return _tensor(np.concatenate([np.clip(self._expected(seen), *self.range), seen[:, self.regressed :]], axis=1))
 
     @classmethod
-    def train(cls, z: Array, seen: Array, *, regressed: int, kind: str, seed: int) -> Flow:
+    def train(cls, z: Array, seen: Array, *, regressed: int, kind: str, seed: int) -> ConditionalDensity:
         """Fit to pairs z (n, d), seen (n, F); the same seed gives the same weights."""
         from sbi.inference import NPE
         from sbi.neural_nets import posterior_nn
         from sbi.neural_nets.embedding_nets import FCEmbedding
 
-        flow = cls(z, seen, regressed, seed)
-        condition = flow._condition(seen)
-        left = np.linalg.solve(flow.root, (z - flow._expected(seen)).T).T
+        density = cls(z, seen, regressed, seed)
+        condition = density._condition(seen)
+        left = np.linalg.solve(density.root, (z - density._expected(seen)).T).T
         with _repeatable(seed):
-            options = {}
+            options: dict[str, Any] = {}
             if regressed < seen.shape[1]:
                 options["embedding_net"] = FCEmbedding(condition.shape[1], 2 * z.shape[1], num_layers=2, num_hiddens=64)
-            build = posterior_nn(kind, hidden_features=20, num_transforms=2, **options)
+            if kind == "mdn":
+                options |= {"hidden_features": 10, "num_components": 10}
+            else:
+                options |= {"hidden_features": 20, "num_transforms": 2}
+            build = posterior_nn(kind, **options)
             inference = NPE(prior=None, density_estimator=build, show_progress_bars=False, tracker=_Untracked())
             inference.append_simulations(_tensor(left), condition)
             with contextlib.redirect_stdout(io.StringIO()):
-                flow.network = inference.train(
+                density.network = inference.train(
                     training_batch_size=100, learning_rate=5e-4, stop_after_epochs=10, validation_fraction=0.2
                 )
-            flow.network.eval()
-            flow.loss = float(inference.summary["best_validation_loss"][-1])
-        return flow
+            density.network.eval()
+            density.loss = float(inference.summary["best_validation_loss"][-1])
+        return density
 
     def sample(self, seen: Array, count: int) -> Array:
         """Draw `count` times for each of seen (m, F): (count, m, d), in the parameters' scale."""
