@@ -71,7 +71,9 @@ def test_other_distributions_do_not_cover(found: Calibration, arm: str, how: str
     off = [b for b in found.bands(arm) if b.off]
     assert {b.off for b in off} == {how}
     assert {b.channel for b in off} == {"y1", "y2"}
-    assert "does not cover the stand-in" in found.sentence(arm, "the stand-in")
+    said = "does not cover the stand-in as often as" if how == "too little" else "covers the stand-in more often than"
+    assert f"{arm} {said} it says" in found.sentence(arm, "the stand-in")
+    assert found.holds(arm) == (how == "too much")
     assert ("wider than it need be" in found.sentence(arm)) == (how == "too much")
 
 

@@ -148,6 +148,11 @@ class Calibration:
         judged = [b for b in self.bands(arm) if b.level in ("50%", "90%") and np.isfinite(b.covered)]
         return not any(b.off for b in judged) if judged else None
 
+    def holds(self, arm: str) -> bool:
+        """Whether no 90 % band holds less than it says: what is trained on such a distribution has met reality."""
+        bands = self._level(arm, "90%")
+        return bool(bands) and not any(b.off == "too little" for b in bands)
+
     def sentence(self, arm: str, reality: str = "reality") -> str:
         """Whether an arm covers reality as often as it says, and where not; "" where nothing could be said."""
         covers = self.covers(arm)
@@ -160,7 +165,9 @@ class Calibration:
                 f" band {half}, in every channel{self._everywhere()}"
             )
         if where := self._off(arm, "90%"):
-            return f"{arm} does not cover {reality} as often as it says: its 90 % band holds {where}"
+            narrow = any(b.off == "too little" for b in self._level(arm, "90%"))
+            how = "does not cover {} as often as" if narrow else "covers {} more often than"
+            return f"{arm} {how.format(reality)} it says: its 90 % band holds {where}"
         return f"{arm} covers {reality} as often as its 90 % band says, but its 50 % band holds {self._off(arm, '50%')}"
 
     def _level(self, arm: str, level: str) -> list[Band]:

@@ -46,8 +46,8 @@ def honesty(outcome: Outcome) -> str:
     first = next(iter(outcome.fits))
     said = how_honest(outcome.result)
     shown = [s for s in said if s.lower().startswith(f"{first} ")]
-    if not found.covers(first):
-        others = [m for m in outcome.fits if m != first and found.covers(m)]
+    if not found.holds(first):
+        others = [m for m in outcome.fits if m != first and found.holds(m)]
         shown += [s for s in said if any(s.lower().startswith(f"{m} ") for m in others)]
     return " ".join(shown)
 
