@@ -12,6 +12,7 @@ Where all coefficients are 0 the world is the one without them, bit for bit.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -144,6 +145,9 @@ class ResidualWorld(World):
     def content(self) -> str:
         return self.world.content()
 
+    def starts(self, count: int, rng: np.random.Generator) -> tuple[Array, Array]:
+        return self.world.starts(count, rng)
+
     def state(self, positions: Array, rates: Array) -> Array:
         return self.world.state(positions, rates)
 
@@ -162,21 +166,18 @@ class ResidualWorld(World):
         factors = list(dict.fromkeys(f for product in products for f in product))
 
         def of_segments(numbers: NDArray[np.int64]) -> Callable[[Array, Array, Array], Array]:
-            # (m, products, dofs) what each product weighs on each joint
-            weight = np.zeros((len(numbers), len(products), self.world.model.nv))
-            for t in used:
-                joint, product = self._terms[t]
-                weight[:, products.index(product), self.world.dof(joint)] = coefficients[numbers, t]
+            terms = [(self.world.dof(self._terms[t][0]), self._terms[t][1], coefficients[numbers, t]) for t in used]
 
             def of_state(qpos: Array, qvel: Array, actions: Array) -> Array:
                 values = {
                     f: FUNCTIONS[f.function](self._read(f.channel, qpos, qvel, actions) / f.scale) for f in factors
                 }
-                phi = np.ones((len(qpos), len(products)))
-                for p, product in enumerate(products):
-                    for factor in product:
-                        phi[:, p] *= values[factor]
-                return np.asarray(np.einsum("mp,mpv->mv", phi, weight))
+                of = {p: math.prod((values[f] for f in p), start=np.ones(len(qpos))) for p in products}
+                out = np.zeros_like(qvel)
+                # one by one, so that the sum does not depend on how many simulations there are
+                for dof, product, coefficient in terms:
+                    out[:, dof] += coefficient * of[product]
+                return out
 
             return of_state
 
