@@ -5,4 +5,5 @@ speed       the fits and `simulate` against bare `Batch.rollout` of the same win
 startup     `--help`, `worlds` and a wrong file name against an empty Python (row 7)
 new_user    from an MJCF and its CSV logs to a gap, a fit and a report (row 8)
 recovery    parameters injected into stand-ins and found again, 100 times
+planning    planned against random recordings of a simulated machine (row 9)
 """

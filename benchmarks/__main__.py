@@ -8,7 +8,7 @@ import time
 
 from simloop.errors import unknown
 
-NAMES = ("accuracy", "speed", "startup", "new_user", "recovery")
+NAMES = ("accuracy", "speed", "startup", "new_user", "recovery", "planning")
 
 
 def main() -> None:

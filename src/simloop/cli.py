@@ -248,7 +248,7 @@ def plan(
         str | None, typer.Option("--target", help="Recordings whose actions are varied too, as of 'simloop gap'.")
     ] = None,
     columns: Columns = None,
-    candidates: Annotated[int, typer.Option(help="Excitations to choose from.")] = 64,
+    candidates: Annotated[int, typer.Option(help="Excitations to choose from.", min=1)] = 64,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="A folder for the proposals as CSV files to play, and JSON.")
     ] = None,

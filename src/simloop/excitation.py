@@ -22,6 +22,8 @@ from simloop.trajectories import Channel
 
 #: Hz: the slowest frequency, and the fastest where the control step allows
 SLOWEST, FASTEST = 0.1, 8.0
+#: Hz: up to which a sum of sines is broad
+BROAD = 3.0
 #: control steps to a period, at least
 _PERIOD = 20
 #: an actuator that takes part reaches at least this fraction of its limit, and the limit itself in about half of all
@@ -92,7 +94,7 @@ def excitations(
     return out
 
 
-def multisine(time: Array, width: int, rng: np.random.Generator, band: tuple[float, float] = (0.1, 3.0)) -> Array:
+def multisine(time: Array, width: int, rng: np.random.Generator, band: tuple[float, float] = (SLOWEST, BROAD)) -> Array:
     """Sums of eight sines of random phase and frequency (log-uniform in `band`, Hz), peaking at 1, (T, width)."""
     frequency = np.exp(rng.uniform(np.log(band[0]), np.log(band[1]), (8, width)))
     phase = rng.uniform(0, 2 * np.pi, (8, width))
@@ -103,9 +105,11 @@ def multisine(time: Array, width: int, rng: np.random.Generator, band: tuple[flo
 def _made_up(
     family: int, actions: Sequence[Channel], limits: Array, time: Array, rng: np.random.Generator
 ) -> Excitation:
-    """An excitation of sines (families 0 and 1), a chirp (2), or levels (3)."""
+    """An excitation of sines in a band (family 0) or over all slow frequencies (1), a chirp (2), or levels (3)."""
     acting, width = _acting(len(actions), rng), len(actions)
     unit, band = np.zeros((len(time), width)), _band(time, rng)
+    if family == 1:
+        band = (_band_ends(time)[0], min(BROAD, _band_ends(time)[1]))
     if family < 2:
         kind, what = "sines", f"eight sines of {band[0]:.2g} to {band[1]:.2g} Hz"
         unit[:, acting] = multisine(time, len(acting), rng, band)
@@ -150,10 +154,15 @@ def _acting(width: int, rng: np.random.Generator) -> NDArray[np.int64]:
     return np.arange(width) if rng.random() < _TOGETHER else np.array([rng.integers(width)])
 
 
-def _band(time: Array, rng: np.random.Generator) -> tuple[float, float]:
-    """A band of frequencies, Hz: no slower than the excitation is long, no faster than its steps resolve."""
+def _band_ends(time: Array) -> tuple[float, float]:
+    """Hz: no slower than the excitation is long, no faster than its steps resolve."""
     slowest = max(SLOWEST, 0.5 / time[-1])
-    fastest = max(min(FASTEST, 1 / (_PERIOD * (time[1] - time[0]))), 2 * slowest)
+    return slowest, max(min(FASTEST, 1 / (_PERIOD * (time[1] - time[0]))), 2 * slowest)
+
+
+def _band(time: Array, rng: np.random.Generator) -> tuple[float, float]:
+    """A band of frequencies between those ends, Hz."""
+    slowest, fastest = _band_ends(time)
     low, high = np.sort(np.exp(rng.uniform(np.log(slowest), np.log(fastest), 2)))
     return float(low), float(max(high, 1.5 * low))
 

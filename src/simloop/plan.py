@@ -250,8 +250,8 @@ def _check(
         raise InputError("plan: a single row of parameters leaves nothing to find out; give prior, or a run's folder")
     if not 1 <= n <= candidates:
         raise InputError(f"plan: expected 1 to {candidates} recordings (so many candidates there are), got {n}")
-    least = (horizon or world.horizons[-1]) + (FIRST + 1) * world.control_dt
-    if not least <= seconds <= _LONGEST:
+    least = (horizon or world.horizons[-1]) + FIRST * world.control_dt
+    if not least * (1 - 1e-9) <= seconds <= _LONGEST:
         raise InputError(f"plan: a recording of {seconds:g} s; expected {least:.3g} s (one window) to {_LONGEST:g} s")
     names = [c.name for c in world.channels]
     for name, (low, high) in ranges.items():
