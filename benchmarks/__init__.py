@@ -6,4 +6,5 @@ startup     `--help`, `worlds` and a wrong file name against an empty Python (ro
 new_user    from an MJCF and its CSV logs to a gap, a fit and a report (row 8)
 recovery    parameters injected into stand-ins and found again, 100 times
 planning    planned against random recordings of a simulated machine (row 9)
+residual    what a residual force gains on held-out recordings over parameters alone (row 5)
 """

@@ -8,7 +8,7 @@ import time
 
 from simloop.errors import unknown
 
-NAMES = ("accuracy", "speed", "startup", "new_user", "recovery", "planning")
+NAMES = ("accuracy", "speed", "startup", "new_user", "recovery", "planning", "residual")
 
 
 def main() -> None:
