@@ -350,7 +350,7 @@ def fit_into(
         run.stage("versions", lambda: versions(world))
     replay = Replay(world, target.recordings)
     windows = replay.windows(min(IN_SAMPLE_HORIZON, replay.longest_window))
-    arms = {"default": Point(world.parameters), method: Point(world.parameters, adaptation.distribution.mean)}
+    arms = {"default": Point(world.parameters), method: adaptation.distribution}
     default, fitted = windowed_gaps(world, windows, arms, seed=seed)
     gap = GapResult(fitted, [default, fitted], target, windows.horizon, versions(world))
     return FitResult(adaptation, gap, starting_point(world, get_method(method)), target, folder)

@@ -43,6 +43,8 @@ from simloop.worlds.world import World
 
 #: finite-difference step of a coefficient: this part of the force that brings a joint to its top speed in a second
 _STEP = 2e-3
+#: standard deviation of a coefficient that does not vary, in those of the ridge
+_LEAST = 1e-3
 #: reweighting steps of the robust cost
 _REWEIGHTED = 6
 #: speeds at which friction changes its character, as parts of the largest speed seen
@@ -289,7 +291,11 @@ class Ridge:
         return np.asarray(np.nanmean(apart[..., ~rates] ** 2, axis=(1, 2)))
 
     def distribution(self, centre: Normal, chosen: Candidate) -> Normal:
-        """The fitted parameters and the coefficients; the covariance is the sandwich over stretches of recordings."""
+        """The fitted parameters and the coefficients, which vary as they would from recordings to recordings.
+
+        Their covariance is the sandwich over stretches of recordings. What the ridge holds at 0 because the recordings
+        say nothing of it does not vary: it would be a force drawn at random.
+        """
         everything = np.ones(len(self.windows), dtype=bool)
         coefficients, used, curvature = self.solve(chosen, everything)
         r = self.residuals + self.slopes @ coefficients
@@ -298,8 +304,8 @@ class Ridge:
         summed = np.zeros((stretch.max() + 1, each.shape[1]))
         np.add.at(summed, stretch, each)
         inverse = np.linalg.inv(curvature)
-        ridge = np.diag((chosen.strength * self.spread[used]) ** -2)
-        covariance = inverse @ (summed.T @ summed + ridge) @ inverse
+        least = np.diag((_LEAST * chosen.strength * self.spread[used]) ** 2)
+        covariance = inverse @ summed.T @ summed @ inverse + least
         spread = {t.joint: chosen.strength * float(s) for t, s in zip(self.terms, self.spread, strict=True)}
         kept = [t for t, u in zip(self.terms, used, strict=True) if u]
         space = residual_space(self.world, by_joint(kept), spread)
