@@ -8,7 +8,18 @@ import time
 
 from simloop.errors import unknown
 
-NAMES = ("accuracy", "speed", "startup", "new_user", "recovery", "planning", "residual")
+NAMES = (
+    "accuracy",
+    "calibration",
+    "residual",
+    "tosses",
+    "linear_gaussian",
+    "planning",
+    "recovery",
+    "speed",
+    "startup",
+    "new_user",
+)
 
 
 def main() -> None:
