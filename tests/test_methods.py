@@ -131,6 +131,14 @@ def test_an_impossible_budget_is_refused(name: str, world: LinearGaussian, prior
     assert comparison.rollouts == 0
 
 
+def test_posterior_keeps_its_budget(world: LinearGaussian, prior: Normal) -> None:
+    """The reference, the training and the checks together simulate no more windows than the budget."""
+    comparison = Comparison(world, world.recordings(10, seed=0, mean=MEAN))
+    method = get_method("posterior", {"simulations": 200, "draws": 64})
+    needs = method.fit(comparison, prior).rollouts
+    assert method.fit(comparison, prior, budget=needs - 20).rollouts <= needs - 20
+
+
 def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the package that a method needs, one sentence names the extra that brings it."""
     monkeypatch.setattr(adaptation, "find_spec", lambda _: None)

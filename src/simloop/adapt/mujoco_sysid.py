@@ -92,10 +92,10 @@ class MujocoSysid(Method):
         return Normal(space, mean, (covariance + covariance.T) / 2), diagnostics
 
     def _most(self, books: Books, parameters: int, count: int) -> int:
-        """Iterations: each simulates a Jacobian and about three trial points."""
+        """Iterations that a budget allows: each simulates a Jacobian and, as a rule, fewer than eight trial points."""
         if books.budget is None:
             return self.iterations
-        return max(1, min(self.iterations, books.budget // ((parameters + 4) * count)))
+        return max(1, min(self.iterations, books.budget // ((parameters + 8) * count)))
 
 
 class Toolbox:

@@ -90,10 +90,15 @@ class Posterior(Method):
         count = min(self.windows, len(every))
         windows = every.take(np.linspace(0, len(every) - 1, count).round().astype(np.int64))
         total = self.simulations + _RANKED
-        books.affordable(self.name, 1, total + _PREDICTED, count)
+        # what it simulates of each window beside the reference: the summary, the training, the predictive check
+        each = Summary.rollouts(comparison, space) + total + _PREDICTED
+        books.affordable(self.name, 1, each, count)
+        left = None if books.budget is None else books.budget - each * count
         state = books.begin(point=None, z=[], statistics=[])
         if state["point"] is None:
-            found = LeastSquares(horizons=(horizon,), stride=1.0, starts=1).fit(comparison, prior, seed=seed)
+            found = LeastSquares(horizons=(horizon,), stride=1.0, starts=1).fit(
+                comparison, prior, seed=seed, budget=left
+            )
             books.save("posterior: reference found", 0.1, point=found.distribution.mean.tolist())
         summary = Summary.around(comparison, windows, prior, np.array(state["point"]), kind=self.statistics, seed=seed)
         # not the fit's own covariance: it is right about each parameter, but along some directions far too narrow

@@ -25,7 +25,7 @@ from simloop.adapt.comparison import Comparison
 from simloop.adapt.least_squares import Problem, Whitening, robust_spread
 from simloop.adapt.noise import reading_bias, sensor_noise, start_noise
 from simloop.distributions import Normal
-from simloop.parameters import Array
+from simloop.parameters import Array, ParameterSpace
 from simloop.randomness import stream
 from simloop.targets.windows import Windows
 from simloop.trajectories import difference
@@ -67,6 +67,11 @@ class Summary:
     noise: tuple[Array, Array]
     bias: tuple[Array, Array]
     amount: float = 1.0
+
+    @staticmethod
+    def rollouts(comparison: Comparison, space: ParameterSpace) -> int:
+        """Simulations of each window that `around` makes: linearised, the reference, its reading, its noise."""
+        return 1 + len(space) + len(comparison.replay.start_spread) + 2 + _CALIBRATION
 
     @classmethod
     def around(
