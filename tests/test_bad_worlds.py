@@ -200,9 +200,10 @@ def test_an_actuator_with_a_memory_is_warned_of(tmp_path: Path) -> None:
 
 BAD_NAMES = {
     "doble-pendulum": "unknown world 'doble-pendulum' (did you mean 'double-pendulum' or 'double-pendulum/c1'?)",
-    "cartpole": (
-        "unknown world 'cartpole' (there are: double-pendulum/c1, double-pendulum/a0, or a YAML file around your own"
-        " MJCF or URDF)"
+    "cartpole": "unknown world 'cartpole' (did you mean 'cart-pole'?)",
+    "hexapod": (
+        "unknown world 'hexapod' (there are: double-pendulum/c1, double-pendulum/a0, qube, cart-pole, cube-toss, or a"
+        " YAML file around your own MJCF or URDF)"
     ),
     "no.yaml": "no.yaml: no such file",
     "arm.xml": (

@@ -133,3 +133,10 @@ def test_a_covariance_that_is_none_is_refused() -> None:
     bad[0, 1] = bad[1, 0] = 5
     with pytest.raises(InputError, match=r"not positive definite.*smallest eigenvalue.*parameter '[ab]'"):
         Normal(TIGHT, [0.5, 0, 1], bad)
+
+
+def test_what_is_read_back_has_the_same_hash() -> None:
+    """Weights of draws that are no power of two in number survive being stored, to the last bit."""
+    stored = Empirical(TIGHT, Uniform(TIGHT, TIGHT.low, TIGHT.high).sample(1000, stream(0, "stored")))
+    again = Distribution.from_dict(stored.to_dict())
+    assert again.hash == stored.hash

@@ -278,3 +278,11 @@ def test_the_toolbox_refuses_what_it_cannot_simulate(world: LinearGaussian, prio
     target = standin_target(pendulum, seed=1, episodes=1, seconds=2)
     with pytest.raises(InputError, match="world 'pendulum' has several time steps for each control step"):
         MujocoSysid().fit(Comparison(pendulum, target), starting_point(pendulum, MujocoSysid()))
+
+
+def test_the_command_line_names_every_method() -> None:
+    """The help of `simloop adapt` lists the methods that there are."""
+    from simloop.adapt import METHODS
+    from simloop.cli import _METHODS
+
+    assert set(_METHODS) == set(METHODS)

@@ -14,6 +14,10 @@ import typer
 from simloop import terminal
 from simloop.errors import InputError
 
+#: the keys of `simloop.adapt.METHODS`, which takes too long to import for a help text
+_METHODS = (
+    "least-squares", "hierarchical", "simopt", "cem", "likelihood", "posterior", "residual", "mujoco-sysid",
+)  # fmt: skip
 #: exit code that typer makes of Ctrl-C
 _INTERRUPTED = 130
 
@@ -183,7 +187,7 @@ def adapt(
     world: World,
     output: Folder,
     target: TargetOption = None,
-    method: Annotated[str, typer.Option(help="least-squares or simopt.")] = "least-squares",
+    method: Annotated[str, typer.Option(help=f"{', '.join(_METHODS[:-1])} or {_METHODS[-1]}.")] = "least-squares",
     option: Annotated[
         list[str] | None, typer.Option(help="An option of the method, as name=value; may be repeated.")
     ] = None,

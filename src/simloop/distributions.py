@@ -353,7 +353,8 @@ def _weights(weights: ArrayLike, count: int) -> Array:
     w = np.asarray(weights, dtype=float)
     if w.shape != (count,) or not np.isfinite(w).all() or (w < 0).any() or not w.sum() > 0:
         raise InputError(f"weights must be {count} finite numbers of at least 0, not all of them 0")
-    return np.asarray(w / w.sum())
+    # weights that sum to 1 already are kept to the last bit, so that what is read back has the hash of what was stored
+    return np.asarray(w if abs(w.sum() - 1) < 1e-12 * count else w / w.sum())
 
 
 def _log_jacobian(space: ParameterSpace, x: Array) -> Array:

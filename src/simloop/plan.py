@@ -33,9 +33,8 @@ from numpy.typing import NDArray
 
 from simloop.adapt.adaptation import Progress, silent
 from simloop.adapt.comparison import Comparison
-from simloop.adapt.hierarchical import tangents
 from simloop.adapt.least_squares import Problem
-from simloop.adapt.noise import _slope, start_noise
+from simloop.adapt.noise import slope_noise, start_noise
 from simloop.distributions import Distribution, Normal, Point
 from simloop.errors import InputError, unknown
 from simloop.excitation import Excitation, excitations
@@ -45,7 +44,7 @@ from simloop.runs import write_aside, write_json
 from simloop.targets.standin import played
 from simloop.targets.target import Target
 from simloop.targets.windows import FIRST, Windows
-from simloop.trajectories import columns
+from simloop.trajectories import columns, tangents
 from simloop.worlds.physics import PhysicsWorld
 from simloop.worlds.uncertain import NOISE
 from simloop.worlds.world import Segments, World
@@ -367,7 +366,7 @@ def assumed_noise(
         if channel.name in known:
             noise[at] = known[channel.name]
         elif channel.rate_of in known:
-            noise[at] = _slope(world.control_dt) * known[channel.rate_of]
+            noise[at] = slope_noise(world.control_dt) * known[channel.rate_of]
     return noise
 
 

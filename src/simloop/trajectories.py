@@ -63,6 +63,12 @@ def columns(channels: Sequence[Channel]) -> list[slice]:
     return [slice(int(a), int(b)) for a, b in itertools.pairwise(ends)]
 
 
+def tangents(channels: Sequence[Channel]) -> list[slice]:
+    """Return where each channel stands among the columns of `difference`."""
+    ends = np.cumsum([0] + [c.tangent for c in channels])
+    return [slice(int(a), int(b)) for a, b in itertools.pairwise(ends)]
+
+
 def difference(a: Array, b: Array, channels: Sequence[Channel]) -> Array:
     """Return a - b channel by channel, geodesic: (..., D) and (..., D) -> (..., sum of tangent widths).
 
@@ -85,11 +91,10 @@ def difference(a: Array, b: Array, channels: Sequence[Channel]) -> Array:
 
 def displaced(a: Array, by: Array, channels: Sequence[Channel]) -> Array:
     """Return b with `difference(b, a) == by`: (..., D) and (..., sum of tangent widths) -> (..., D)."""
-    parts, start = [], 0
-    for channel, at in zip(channels, columns(channels), strict=True):
-        step = by[..., start : start + channel.tangent]
-        start += channel.tangent
-        parts.append(rotated(a[..., at], step) if channel.kind == "quaternion" else a[..., at] + step)
+    parts = []
+    for channel, at, own in zip(channels, columns(channels), tangents(channels), strict=True):
+        x, step = a[..., at], by[..., own]
+        parts.append(rotated(x, step) if channel.kind == "quaternion" else x + step)
     return np.concatenate(parts, axis=-1)
 
 

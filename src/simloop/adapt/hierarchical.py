@@ -24,8 +24,6 @@ its own, and noise on what is observed (a random-effects model; Laird and Ware, 
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
@@ -41,7 +39,7 @@ from simloop.distributions import Distribution, Mixture, Normal
 from simloop.parameters import Array
 from simloop.randomness import stream
 from simloop.targets.windows import Windows
-from simloop.trajectories import Channel, difference
+from simloop.trajectories import Channel, difference, tangents
 from simloop.worlds.uncertain import NOISE, PUSH, START, displaced_state, uncertain_space
 from simloop.worlds.world import Segments, World
 
@@ -154,12 +152,6 @@ class Units:
     def kind(self, name: str) -> NDArray[np.bool_]:
         """(q,) which causes have names that begin so: start., push. or noise."""
         return np.array([n.startswith(name) for n in self.names])
-
-
-def tangents(channels: Sequence[Channel]) -> list[slice]:
-    """Where each channel stands among the columns of differences."""
-    ends = np.cumsum([0] + [c.tangent for c in channels])
-    return [slice(int(a), int(b)) for a, b in itertools.pairwise(ends)]
 
 
 def displaces(world: World, windows: Windows, channel: Channel) -> bool:

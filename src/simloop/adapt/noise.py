@@ -16,8 +16,8 @@ import numpy as np
 
 from simloop.adapt.comparison import Comparison
 from simloop.parameters import Array
-from simloop.targets.windows import FIRST, ORDER, POSITION_FILTER, VELOCITY_FILTER, Replay, Windows, _samples
-from simloop.trajectories import Channel, TrajectorySet, columns, difference
+from simloop.targets.windows import FIRST, ORDER, POSITION_FILTER, VELOCITY_FILTER, Replay, Windows, filter_samples
+from simloop.trajectories import Channel, TrajectorySet, columns, difference, tangents
 
 #: least noise, in units of `Comparison.scales`: where recordings show none
 _LEAST = 0.05
@@ -32,7 +32,7 @@ def sensor_noise(comparison: Comparison, windows: Windows) -> Array:
     at = _tangents(channels)
     for channel in channels:
         if channel.rate_of:
-            noise[at[channel.name]] = _slope(dt) * noise[at[channel.rate_of]]
+            noise[at[channel.name]] = slope_noise(dt) * noise[at[channel.rate_of]]
     return np.asarray(np.maximum(noise, _LEAST * comparison.scales(windows)))
 
 
@@ -55,21 +55,20 @@ def _kept(dt: float) -> float:
     """The part of white noise's variance that the filter of positions keeps."""
     from scipy.signal import savgol_coeffs
 
-    coefficients = savgol_coeffs(_samples(POSITION_FILTER, dt), ORDER)
+    coefficients = savgol_coeffs(filter_samples(POSITION_FILTER, dt), ORDER)
     return float(coefficients[len(coefficients) // 2])
 
 
-def _slope(dt: float) -> float:
+def slope_noise(dt: float) -> float:
     """The noise of an estimated rate for white noise 1 on the position, 1/s."""
     from scipy.signal import savgol_coeffs
 
-    return float(np.linalg.norm(savgol_coeffs(_samples(VELOCITY_FILTER, dt), ORDER, deriv=1, delta=dt)))
+    return float(np.linalg.norm(savgol_coeffs(filter_samples(VELOCITY_FILTER, dt), ORDER, deriv=1, delta=dt)))
 
 
 def _tangents(channels: Sequence[Channel]) -> dict[str, slice]:
-    """Where each channel stands among the columns of differences."""
-    ends = np.cumsum([0] + [c.tangent for c in channels])
-    return {c.name: slice(int(ends[i]), int(ends[i + 1])) for i, c in enumerate(channels)}
+    """Where each channel, by name, stands among the columns of differences."""
+    return dict(zip((c.name for c in channels), tangents(channels), strict=True))
 
 
 def reading_bias(comparison: Comparison, row: Array, windows: Windows) -> tuple[Array, Array]:

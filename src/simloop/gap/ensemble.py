@@ -10,7 +10,6 @@ every measure; instants that a recording does not reach are NaN for all and are 
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -21,7 +20,7 @@ from simloop.distributions import Distribution, Point
 from simloop.parameters import Array
 from simloop.randomness import stream
 from simloop.targets.windows import Windows
-from simloop.trajectories import Channel, columns, difference
+from simloop.trajectories import Channel, columns, difference, tangents
 from simloop.worlds.world import World
 
 
@@ -74,8 +73,7 @@ class Ensemble:
     @cached_property
     def parts(self) -> tuple[slice, ...]:
         """The columns of each channel among the D' tangent columns."""
-        ends = np.cumsum([0] + [c.tangent for c in self.channels])
-        return tuple(slice(int(a), int(b)) for a, b in itertools.pairwise(ends))
+        return tuple(tangents(self.channels))
 
     @property
     def shared_unit(self) -> str | None:

@@ -186,7 +186,9 @@ def _grid(episode: TrajectorySet, world: World) -> tuple[Array, Array, Array, Ar
     dt = world.control_dt
     time = episode.time - episode.time[0]  # so that a clock that began in 1970 costs no digits
     _check_pace(time, dt, episode.sources[0])
-    grid = np.arange(int(time[-1] / dt + 1e-6) + 1, dtype=np.float64) * dt  # a last sample that lies on the grid is on it
+    grid = (
+        np.arange(int(time[-1] / dt + 1e-6) + 1, dtype=np.float64) * dt
+    )  # a last sample that lies on the grid is on it
     x = _resample(time, episode.values, grid, episode.channels)
     held = np.searchsorted(time, grid + 1e-6 * dt, side="right") - 1
     actions = episode.actions[held] if world.actions else np.zeros((len(grid), 0))
@@ -196,7 +198,7 @@ def _grid(episode: TrajectorySet, world: World) -> tuple[Array, Array, Array, Ar
     # at long control steps no filter can be shorter: then one twice as long
     factor = (
         0.5
-        if _samples(VELOCITY_FILTER / 2, dt) < _samples(VELOCITY_FILTER, dt)
+        if filter_samples(VELOCITY_FILTER / 2, dt) < filter_samples(VELOCITY_FILTER, dt)
         else 2 * (ORDER + 2) * dt / VELOCITY_FILTER
     )
     other = _rates(smooth, _filtered(raw, world.measured, dt, factor * VELOCITY_FILTER, 1), world.measured)
@@ -244,7 +246,7 @@ def _resample(time: Array, values: Array, grid: Array, channels: Sequence[Channe
     return _normalised(out, channels)
 
 
-def _samples(seconds: float, dt: float) -> int:
+def filter_samples(seconds: float, dt: float) -> int:
     """The largest odd number of samples within `seconds`, at least order + 2."""
     samples = int(seconds / dt + 1e-9)
     return max(samples - (1 - samples % 2), ORDER + 2)
@@ -254,7 +256,7 @@ def _filtered(x: Array, channels: Sequence[Channel], dt: float, seconds: float, 
     """Savitzky-Golay over about `seconds`: the largest odd number of samples within, at least order + 2."""
     from scipy.signal import savgol_filter
 
-    samples = min(_samples(seconds, dt), len(x) - (1 - len(x) % 2))
+    samples = min(filter_samples(seconds, dt), len(x) - (1 - len(x) % 2))
     out = np.asarray(savgol_filter(x, samples, ORDER, deriv=derivative, delta=dt, axis=0))
     return out if derivative else _normalised(out, channels)
 

@@ -21,7 +21,7 @@ from simloop.distributions import Distribution
 from simloop.errors import InputError
 from simloop.parameters import Array, Parameter, ParameterSpace
 from simloop.randomness import stream
-from simloop.trajectories import Channel, TrajectorySet, columns, displaced
+from simloop.trajectories import Channel, TrajectorySet, columns, displaced, tangents
 from simloop.worlds.world import Segments, World
 
 START, PUSH, NOISE = "start.", "push.", "noise."
@@ -124,12 +124,11 @@ class UncertainWorld(World):
 
 def displaced_state(world: World, state: Array, by: Array) -> Array:
     """Move states (n, S) along the tangent of the world's channels, by (n, D'), in the order of its channels."""
-    out, start = state.copy(), 0
-    for channel in world.channels:
-        at, step = _state_columns(world, channel), by[:, start : start + channel.tangent]
-        start += channel.tangent
+    out = state.copy()
+    for channel, own in zip(world.channels, tangents(world.channels), strict=True):
+        at = _state_columns(world, channel)
         if len(at):
-            out[:, at] = displaced(out[:, at], step, [channel])
+            out[:, at] = displaced(out[:, at], by[:, own], [channel])
     return out
 
 
@@ -138,10 +137,8 @@ def _state_columns(world: World, channel: Channel) -> NDArray[np.int64]:
     positions = np.zeros(sum(c.width for c in world.measured))
     rates = np.zeros(sum(c.tangent for c in world.measured))
     if channel.rate_of:
-        names = [c.name for c in world.measured]
-        ends = np.cumsum([0] + [c.tangent for c in world.measured])
-        k = names.index(channel.rate_of)
-        rates[ends[k] : ends[k + 1]] = np.arange(1, ends[k + 1] - ends[k] + 1)
+        at = tangents(world.measured)[[c.name for c in world.measured].index(channel.rate_of)]
+        rates[at] = np.arange(1, at.stop - at.start + 1)
     else:
         at = columns(world.measured)[world.measured.index(channel)]
         positions[at] = np.arange(1, channel.width + 1)
