@@ -158,3 +158,14 @@ def test_a_mixture_is_what_its_components_are(c1: World, tmp_path) -> None:  # t
     assert again.sample(5, np.random.default_rng(1)).tobytes() == mixture.sample(5, np.random.default_rng(1)).tobytes()
     with pytest.raises(InputError, match="weights must be 2"):
         Mixture(space, parts, [1])
+
+
+def test_a_budget_is_kept_or_refused(c1: World) -> None:
+    """A fit simulates no more windows than its budget; one that is too small is answered by what it needs."""
+    target = standin_target(c1, seed=1, episodes=1, seconds=3)
+    prior = c1.distribution("prior")
+    assert isinstance(prior, Normal)
+    with pytest.raises(InputError, match="no fewer than the budget of 100"):
+        Hierarchical().fit(Comparison(c1, target), prior, budget=100)
+    fit = Hierarchical(refine=False).fit(Comparison(c1, target), prior, budget=6000)
+    assert fit.rollouts <= 6000

@@ -36,6 +36,7 @@ from simloop.adapt.comparison import Comparison
 from simloop.adapt.least_squares import LeastSquares, Problem, robust_spread
 from simloop.adapt.random_effects import Effects, Spreads, fit_spreads, held_out
 from simloop.distributions import Distribution, Mixture, Normal
+from simloop.errors import InputError
 from simloop.parameters import Array
 from simloop.randomness import stream
 from simloop.targets.windows import Windows
@@ -83,9 +84,12 @@ class Hierarchical(Method):
     refine: bool = True
 
     def adapt(self, comparison: Comparison, prior: Normal, books: Books) -> tuple[Distribution, dict[str, Any]]:
-        centre, diagnostics = self._centre(comparison, prior, books)
-        z = prior.space.to_scale(centre)
         windows = comparison.cuts((self.horizon,), stride=self.stride)[0]
+        self._set_aside(comparison, windows, books)
+        centre, diagnostics = self._centre(comparison, prior, books)
+        # what is only the spread of noise is among the spreads that are fitted here: it is left at its least
+        centre = np.asarray(np.where([p.stochastic for p in prior.space], prior.space.low, centre))
+        z = prior.space.to_scale(centre)
         units = Units.of(comparison, windows)
         books.save("hierarchical: what moves the windows", 1.0)
         effects = linearise(comparison, windows, prior, centre, units, self.instants)
@@ -110,6 +114,22 @@ class Hierarchical(Method):
             "factor found in simulation": factor,
             "windows": len(windows),
         }
+
+    def _set_aside(self, comparison: Comparison, windows: Windows, books: Books) -> None:
+        """Keep back the part of the budget that is not for finding the centre."""
+        world = comparison.world
+        d, s = len(world.parameters), windows.segments.state.shape[1]
+        left_out = sum(map(len, comparison.cuts(LeastSquares.horizons, stride=LeastSquares.stride))) * (1 + d + s)
+        slopes = len(windows) * (1 + 2 * (d + sum(c.tangent for c in world.channels) + len(world.actions)))
+        tried = len(_FACTORS) * min(_TRIED_WINDOWS, len(windows)) * _TRIED_DRAWS if self.refine else 0
+        own = slopes + left_out + tried
+        if books.budget is not None:
+            if books.budget <= own:
+                raise InputError(
+                    f"hierarchical: simulates {own} windows after it has found its centre, no fewer than the budget of"
+                    f" {books.budget}; give a larger budget, or refine=false or a larger stride"
+                )
+            books.budget -= own
 
     def _centre(self, comparison: Comparison, prior: Normal, books: Books) -> tuple[Array, dict[str, Any]]:
         """The parameters that the windows vary around, (d,)."""
@@ -149,10 +169,6 @@ class Units:
         sizes += [float(s) for _, s in pushed] + [size[c.name] for c in world.measured]
         return cls(tuple(names), np.array(sizes), scales[: columns[len(world.measured) - 1].stop])
 
-    def kind(self, name: str) -> NDArray[np.bool_]:
-        """(q,) which causes have names that begin so: start., push. or noise."""
-        return np.array([n.startswith(name) for n in self.names])
-
 
 def displaces(world: World, windows: Windows, channel: Channel) -> bool:
     """Whether a state holds a channel, so that its start can be wrong."""
@@ -176,18 +192,19 @@ def linearise(
         out = comparison.simulate_each(rows, parts)[:, at].reshape(-1, *measured.shape)
         return np.asarray(difference(out, measured[None], world.channels)[..., :width] / units.scales)
 
-    def slope(rows: Array, parts: Segments, step: float) -> Array:
-        """Half the difference of the first and the second half of simulations, over the step: (W, K, C, m)."""
+    def slope(rows: Array, parts: Segments, apart: Array | float) -> Array:
+        """Difference of the first and the second half of simulations, over how far they are apart: (W, K, C, m)."""
         e = errors(rows, parts)
-        return np.moveaxis((e[: len(e) // 2] - e[len(e) // 2 :]) / (2 * step), 0, -1)
+        return np.asarray(np.moveaxis(e[: len(e) // 2] - e[len(e) // 2 :], 0, -1) / apart)
 
     def repeated(times: int) -> Segments:
         return segments.take(np.tile(np.arange(count), times))
 
     z, space = prior.space.to_scale(centre), prior.space
-    moves = np.diag(_STEP * prior.spread)
+    moves = np.diag(np.where([p.stochastic for p in space], 0.0, _STEP * prior.spread))
     rows = np.clip(space.from_scale(np.concatenate([z + moves, z - moves])), space.low, space.high)
-    slopes = slope(np.repeat(rows, count, axis=0), repeated(len(rows)), _STEP)
+    apart = np.diag(space.to_scale(rows[: len(z)]) - space.to_scale(rows[len(z) :])) / prior.spread  # less at a bound
+    slopes = slope(np.repeat(rows, count, axis=0), repeated(len(rows)), np.where(apart > 0, apart, 1.0))
     columns, group = [], []
     for j, (name, size) in enumerate(zip(units.names, units.sizes, strict=True)):
         kind = name.split(".")[0] + "."
@@ -210,7 +227,7 @@ def linearise(
             columns.append(np.broadcast_to(eye, (*measured.shape[:2], *eye.shape)))
             group += [j] * eye.shape[1]
             continue
-        columns.append(slope(np.repeat(centre[None], len(moved), axis=0), moved, _NUDGE))
+        columns.append(slope(np.repeat(centre[None], len(moved), axis=0), moved, 2 * _NUDGE))
         group += [j] * columns[-1].shape[-1]
     r = errors(np.repeat(centre[None], count, axis=0), segments)[0]
     e = np.concatenate(columns, axis=-1)
