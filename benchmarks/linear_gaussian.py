@@ -12,7 +12,6 @@ import time
 import warnings
 
 import numpy as np
-from tests.linear_gaussian import MEAN, SPREAD, LinearGaussian
 
 from benchmarks.table import show
 from simloop.adapt import METHODS, Comparison, get_method
@@ -21,6 +20,7 @@ from simloop.errors import InputError
 from simloop.loop import starting_point
 from simloop.parameters import Array
 from simloop.randomness import stream
+from tests.linear_gaussian import MEAN, SPREAD, LinearGaussian
 
 #: options where the defaults are not meant for a world this small: all windows, enough draws
 OPTIONS = {"likelihood": {"windows": 300, "samples": 100, "horizon": 0.2}}

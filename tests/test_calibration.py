@@ -6,7 +6,6 @@ import json
 
 import numpy as np
 import pytest
-from tests import linear_gaussian as lg
 
 from simloop.calibration import (
     MEAN,
@@ -23,6 +22,7 @@ from simloop.targets import get_target
 from simloop.targets.windows import Replay
 from simloop.worlds import World, get_world
 from simloop.worlds.uncertain import uncertain_space
+from tests import linear_gaussian as lg
 
 HORIZONS = (0.06, 0.1, 0.2)
 

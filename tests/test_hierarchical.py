@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy import stats
-from tests.linear_gaussian import MEAN, SPREAD, LinearGaussian
 
 from simloop import Comparison, get_world
 from simloop.adapt import Hierarchical
@@ -19,6 +18,7 @@ from simloop.targets.windows import Replay
 from simloop.trajectories import Channel, difference, displaced
 from simloop.worlds import World
 from simloop.worlds.uncertain import UncertainWorld, uncertain_space
+from tests.linear_gaussian import MEAN, SPREAD, LinearGaussian
 
 
 @pytest.fixture(scope="module")

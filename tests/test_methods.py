@@ -9,10 +9,9 @@ from typing import Any, get_args
 
 import numpy as np
 import pytest
-from benchmarks.linear_gaussian import OPTIONS, c2st
 from scipy import stats
-from tests.linear_gaussian import MEAN, NOISE, SPREAD, LinearGaussian
 
+from benchmarks.linear_gaussian import OPTIONS, c2st
 from simloop.adapt import METHODS, Comparison, adaptation, get_method
 from simloop.adapt.likelihood import gaussian_log_likelihood, truncated, whitened
 from simloop.adapt.mujoco_sysid import MujocoSysid, Toolbox
@@ -27,6 +26,7 @@ from simloop.randomness import stream
 from simloop.runs import Checkpoint
 from simloop.targets.standin import standin_target
 from simloop.worlds import World
+from tests.linear_gaussian import MEAN, NOISE, SPREAD, LinearGaussian
 
 #: small enough for tests, by name
 SMALL: dict[str, dict[str, Any]] = {

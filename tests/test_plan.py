@@ -8,9 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from benchmarks.planning import compare, rms
-from tests.linear_gaussian import DT, NOISE, STEPS, LinearGaussian, features
 
+from benchmarks.planning import compare, rms
 from simloop.cli import main
 from simloop.distributions import Empirical, Normal, Point
 from simloop.errors import InputError
@@ -20,6 +19,7 @@ from simloop.plan import action_limits, greedy, information, plan, spread_root, 
 from simloop.randomness import stream
 from simloop.targets.windows import FIRST
 from simloop.worlds import World, get_world
+from tests.linear_gaussian import DT, NOISE, STEPS, LinearGaussian, features
 
 #: s, of a recording of the linear world that holds one window
 ONE_WINDOW = (FIRST + STEPS) * DT

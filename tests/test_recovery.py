@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from benchmarks.recovery import recover
 
+from benchmarks.recovery import recover
 from simloop.adapt import LeastSquares, SimOpt
 
 
