@@ -286,3 +286,12 @@ def test_the_command_line_names_every_method() -> None:
     from simloop.cli import _METHODS
 
     assert set(_METHODS) == set(METHODS)
+
+
+def test_distance_is_nothing_at_the_truth_and_grows_from_it() -> None:
+    """The mean distance of measured channels is that of the noise at the truth, and larger elsewhere."""
+    world = LinearGaussian()
+    comparison = Comparison(world, world.recordings(40, seed=0, mean=MEAN))
+    windows = comparison.cut(0.2)
+    at, off = comparison.distance(np.array([MEAN, MEAN + 0.5]), windows)
+    assert 0 < at < 0.5 * off

@@ -15,7 +15,7 @@ the Gaussian lives in each parameter's scale and is truncated to the bounds; eac
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -37,6 +37,8 @@ class CrossEntropy(Method):
         elite: fraction of the rows that is kept.
         smoothing: alpha, the weight of the elite in an update; at most 1.
         horizon: s, length of the windows; shortened to what the recordings hold.
+        cost: `discrepancy` is SimOpt's, of all channels, squares included; `distance` is the mean distance of the
+            measured channels alone: where contacts make velocities jump, their squares would drown everything else.
     """
 
     name: ClassVar[str] = "cem"
@@ -48,6 +50,7 @@ class CrossEntropy(Method):
     elite: float = 0.1
     smoothing: float = 0.7
     horizon: float = 0.2
+    cost: Literal["discrepancy", "distance"] = "discrepancy"
 
     def adapt(self, comparison: Comparison, prior: Normal, books: Books) -> tuple[Normal, dict[str, Any]]:
         if self.elite > 1 or self.smoothing > 1:
@@ -63,7 +66,8 @@ class CrossEntropy(Method):
             chosen = stream(books.seed, self.name, "windows", i).choice(len(windows), count, replace=False)
             current = Normal.independent(space, space.from_scale(mean), spread)
             rows = current.sample(self.samples, stream(books.seed, self.name, "rows", i))
-            cost = comparison.discrepancy(rows, windows.take(np.sort(chosen)))
+            measure = comparison.discrepancy if self.cost == "discrepancy" else comparison.distance
+            cost = measure(rows, windows.take(np.sort(chosen)))
             best = np.argsort(cost, kind="stable")[:kept]
             if not np.isfinite(cost[best]).all():
                 raise InputError(

@@ -12,7 +12,7 @@ from simloop.gap.simopt_discrepancy import TOLERANCE, filtered_norms
 from simloop.parameters import Array
 from simloop.targets.target import Target
 from simloop.targets.windows import Replay, Windows
-from simloop.trajectories import difference
+from simloop.trajectories import difference, tangents
 from simloop.worlds.world import Segments, World
 
 
@@ -104,5 +104,22 @@ class Comparison:
         for a in range(0, len(x), each):
             total = filtered_norms(self.residuals(x[a : a + each], windows), l1=l1, l2=l2, sigma=sigma)
             costs.append(total.mean(axis=1) / windows.segments.steps)
+        cost = np.concatenate(costs)
+        return np.where(np.isfinite(cost), cost, np.inf)
+
+    def distance(self, rows: ArrayLike, windows: Windows) -> Array:
+        """Mean distance of each row's simulations from the recordings, (n, d) -> (n,): measured channels alone.
+
+        Each channel's error (of a rotation its angle, of a point its distance) is divided by how much the channel
+        changes in a window, and averaged over instants, windows and channels. A row under which any window diverges
+        gets infinity.
+        """
+        x, channels = np.atleast_2d(np.asarray(rows, dtype=float)), self.world.channels
+        each, costs = max(1, 4096 // len(windows)), []
+        for a in range(0, len(x), each):
+            e = TOLERANCE * self.residuals(x[a : a + each], windows)
+            parts = [np.linalg.norm(e[..., at], axis=-1).mean(axis=(1, 2))
+                     for c, at in zip(channels, tangents(channels), strict=True) if not c.rate_of]  # fmt: skip
+            costs.append(np.mean(parts, axis=0))
         cost = np.concatenate(costs)
         return np.where(np.isfinite(cost), cost, np.inf)
