@@ -204,7 +204,11 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_bytes(
 ) -> None:
     """kill -9 or Ctrl-C in the middle of a fit, then the same command: the bytes of an undisturbed run."""
     checkpoint = folder / "run" / "checkpoints" / "adapt-simopt.json"
-    with subprocess.Popen(COMMAND, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    # a shell that started the tests in its background has told its children to ignore Ctrl-C
+    listening = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    with subprocess.Popen(
+        COMMAND, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=listening
+    ) as process:
         while not checkpoint.exists() and process.poll() is None:
             time.sleep(0.001)
         process.send_signal(stop)
