@@ -21,7 +21,7 @@ from simloop.columns import Column, ColumnMap
 from simloop.distributions import Distribution
 from simloop.trajectories import Channel
 from simloop.worlds.channel import Effect
-from simloop.worlds.physics import Binding, PhysicsWorld
+from simloop.worlds.physics import Binding, PhysicsWorld, free_joints_spec
 from simloop.worlds.spreads import around, delay, distributions, positive, space
 
 if TYPE_CHECKING:
@@ -58,12 +58,7 @@ TABLE = [
 def _build() -> mujoco.MjSpec:
     import mujoco
 
-    spec = mujoco.MjSpec()
-    option = spec.option
-    option.timestep = 0.002
-    option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
-    disable = mujoco.mjtDisableBit
-    option.disableflags |= disable.mjDSBL_CONTACT | disable.mjDSBL_LIMIT | disable.mjDSBL_ISLAND
+    spec = free_joints_spec()
     v = {row.parameter.name: row.parameter.default for row in TABLE}
     cart = spec.worldbody.add_body(name="cart", mass=v["cart.mass"], inertia=[1e-3] * 3, explicitinertial=True)
     pole = cart.add_body(

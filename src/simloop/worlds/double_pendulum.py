@@ -23,7 +23,7 @@ from simloop.distributions import Distribution, Normal, Uniform
 from simloop.parameters import Parameter, ParameterSpace
 from simloop.trajectories import Channel
 from simloop.worlds.channel import Effect
-from simloop.worlds.physics import Binding, PhysicsWorld
+from simloop.worlds.physics import Binding, PhysicsWorld, free_joints_spec
 
 if TYPE_CHECKING:
     import mujoco
@@ -132,12 +132,7 @@ def _space(design: Design) -> ParameterSpace:
 def _build(design: Design) -> mujoco.MjSpec:
     import mujoco
 
-    spec = mujoco.MjSpec()
-    option = spec.option
-    option.timestep = 0.002
-    option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
-    disable = mujoco.mjtDisableBit
-    option.disableflags |= disable.mjDSBL_CONTACT | disable.mjDSBL_LIMIT | disable.mjDSBL_ISLAND
+    spec = free_joints_spec()
     parent, at = spec.worldbody, 0.0
     for k in (0, 1):
         v = _values(design, k)

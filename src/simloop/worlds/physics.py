@@ -305,6 +305,19 @@ class PhysicsWorld(World):
         return batch
 
 
+def free_joints_spec() -> mujoco.MjSpec:
+    """An empty machine of joints that touches nothing and has no limits: 2 ms steps, implicit in its friction."""
+    import mujoco
+
+    spec = mujoco.MjSpec()
+    option = spec.option
+    option.timestep = 0.002
+    option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
+    disable = mujoco.mjtDisableBit
+    option.disableflags |= disable.mjDSBL_CONTACT | disable.mjDSBL_LIMIT | disable.mjDSBL_ISLAND
+    return spec
+
+
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """Keep MuJoCo from writing MUJOCO_LOG.TXT into the working folder: divergence is counted and reported here."""
