@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from simloop.errors import DataWarning, InputError
 from simloop.parameters import Array
 from simloop.targets.target import file_of
-from simloop.trajectories import Channel, TrajectorySet, columns
+from simloop.trajectories import Channel, TrajectorySet, columns, tangents
 from simloop.worlds.world import Segments, World
 
 #: lengths of the Savitzky-Golay filters (order 3) for position and for velocity, s
@@ -202,11 +202,10 @@ def _grid(episode: TrajectorySet, world: World) -> tuple[Array, Array, Array, Ar
         else 2 * (ORDER + 2) * dt / VELOCITY_FILTER
     )
     other = _rates(smooth, _filtered(raw, world.measured, dt, factor * VELOCITY_FILTER, 1), world.measured)
-    ends = np.cumsum([0] + [c.tangent for c in world.measured])
-    for channel, at, a, b in zip(world.measured, columns(world.measured), ends, ends[1:], strict=False):
+    for channel, at, rate in zip(world.measured, columns(world.measured), tangents(world.measured), strict=True):
         if channel.name in recorded:
             smooth[:, at] = raw[:, at]
-            rates[:, a:b] = other[:, a:b] = recorded[channel.name]
+            rates[:, rate] = other[:, rate] = recorded[channel.name]
     measured = with_rates(raw, rates, world.measured, world.channels)
     filtered = with_rates(smooth, rates, world.measured, world.channels)
     errors = world.state(raw - smooth, other - rates)
@@ -284,8 +283,7 @@ def _rates(x: Array, slope: Array, channels: Sequence[Channel]) -> Array:
 def with_rates(x: Array, rates: Array, have: Sequence[Channel], want: Sequence[Channel]) -> Array:
     """Arrange positions and rates in the order of the world's channels."""
     at = {c.name: s for c, s in zip(have, columns(have), strict=True)}
-    ends = np.cumsum([0] + [c.tangent for c in have])
-    rate_at = {c.name: slice(int(ends[i]), int(ends[i + 1])) for i, c in enumerate(have)}
+    rate_at = {c.name: s for c, s in zip(have, tangents(have), strict=True)}
     return np.concatenate([rates[:, rate_at[c.rate_of]] if c.rate_of else x[:, at[c.name]] for c in want], axis=1)
 
 
