@@ -35,12 +35,19 @@ def _cube_toss() -> World:
     return CubeToss()
 
 
+def _drawer() -> World:
+    from simloop.worlds.drawer import Drawer
+
+    return Drawer()
+
+
 _WORLDS: dict[str, Callable[[], World]] = {
     "double-pendulum/c1": lambda: _double_pendulum("c1"),
     "double-pendulum/a0": lambda: _double_pendulum("a0"),
     "qube": _qube,
     "cart-pole": _cart_pole,
     "cube-toss": _cube_toss,
+    "drawer": _drawer,
 }
 _DEFAULTS = {"double-pendulum": "double-pendulum/c1"}
 

@@ -1,0 +1,111 @@
+"""An expert for the drawer: inverse kinematics, for someone who knows where the cabinet stands.
+
+    actions = expert_actions(world, row)                # (T, 8), one row for each control step of 4 s
+    world.simulate(row[None], Segments(world.state(*world.starts(1, rng)), actions[None], zero, zero, len(actions) - 1))
+
+The hand goes to a place in front of the handle, then straight over it; the fingers close; the hand pulls straight
+back, in the direction that the drawer opens. Places become joint angles by damped least squares on the arm's own
+kinematics (Nakamura and Hanafusa 1986), the free direction drawn towards where the search began. The commands lead by
+the servos' lag, damping / stiffness, of the row, and are divided by the row's scale.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from simloop.parameters import Array
+from simloop.worlds.drawer.panda import DAMPING, FINGER, HIGHEST, HOME, JOINTS, LOWEST, TORQUE
+from simloop.worlds.drawer.world import Drawer
+
+if TYPE_CHECKING:
+    import mujoco
+
+#: rad, how far down the hand points, as in the home pose
+PITCH = np.pi / 6
+#: m: how far before the handle the hand waits, how much nearer than the fingertips' middle it grips, how far it pulls
+BEFORE, DEEPER, PULL = 0.08, 0.01, 0.26
+#: s: when the hand is before the handle, at the handle, when the fingers are closed, and the drawer open
+TIMES = (1.2, 1.6, 2.1, 3.7)
+#: the weights of an error of the hand's direction against one of its place, m/rad; damping; pull towards where it began
+_TURN, _DAMPING, _NEAR = 0.1, 2e-4, 0.1
+#: how readily each joint is moved: the root of how fast its servo can go, greatest torque / damping
+_EASE = np.sqrt(np.divide(TORQUE, DAMPING))
+#: rad, kept from the joints' limits; the farthest that one step of the search goes
+_MARGIN, _STEP = 0.02, 0.3
+
+
+def expert_actions(world: Drawer, row: Array, *, seconds: float = 4.0) -> Array:
+    """Return actions (T, 8) that open the drawer under parameters `row` (d,), one for each control step of `seconds`.
+
+    The first is held at t = 0. Of the row, where the cabinet stands, the scales, and the servos' lags are used.
+    """
+    named = dict(zip(world.parameters.names, row, strict=True))
+    time = np.arange(round(seconds / world.control_dt) + 1) * world.control_dt
+    lag = np.array([named[f"{j}.damping"] / named[f"{j}.stiffness"] for j in JOINTS])
+    knots, angles = _path(Kinematics(world.model), named)
+    ahead = time[:, None] + lag
+    targets = np.column_stack([np.interp(ahead[:, j], knots, angles[:, j]) for j in range(len(JOINTS))])
+    scales = np.array([named[f"{j}.scale"] for j in JOINTS])
+    fingers = np.where(time < TIMES[1], FINGER, 0.0)
+    return np.column_stack([(targets - HOME) / scales, fingers])
+
+
+def _path(arm: Kinematics, named: dict[str, float]) -> tuple[Array, Array]:
+    """The joints' path: times (K,), angles (K, 7). Before the handle it is straight in angles, then in space."""
+    cos, sin = np.cos(named["cabinet.yaw"]), np.sin(named["cabinet.yaw"])
+    into = np.array([cos, sin, 0.0])  # into the cabinet
+    ahead = into * np.cos(PITCH) - [0, 0, np.sin(PITCH)]
+    handle = np.array([named[f"cabinet.{axis}"] for axis in "xyz"]) + DEEPER * ahead
+    closing = into * np.sin(PITCH) + [0, 0, np.cos(PITCH)]
+    pose = np.column_stack([np.cross(closing, ahead), closing, ahead])
+    start, before = np.array(HOME), arm.solve(np.array(HOME), handle - BEFORE * ahead, pose, 200)
+    knots, angles = [], []
+    for t in np.linspace(0.0, 1.0, 14):
+        knots.append(t * TIMES[0])
+        angles.append(start + _smooth(t) * (before - start))
+    q = before
+    for begin, end, goal in ((TIMES[0], TIMES[1], handle), (TIMES[2], TIMES[3], handle - PULL * into)):
+        origin = handle - BEFORE * ahead if begin == TIMES[0] else handle
+        for t in np.linspace(0.0, 1.0, 14)[1:]:
+            q = arm.solve(q, origin + _smooth(t) * (goal - origin), pose, 20)
+            knots.append(begin + t * (end - begin))
+            angles.append(q)
+        knots.append(TIMES[2])
+        angles.append(q)
+    return np.array(knots[:-1]), np.array(angles[:-1])
+
+
+def _smooth(t: float) -> float:
+    """From 0 to 1 with no speed at the ends."""
+    return t * t * (3 - 2 * t)
+
+
+@dataclass(frozen=True)
+class Kinematics:
+    """Where the hand is, and which joint angles bring it somewhere."""
+
+    model: mujoco.MjModel
+
+    def solve(self, angles: Array, place: Array, pose: Array, steps: int) -> Array:
+        """Return angles (7,) near `angles` that bring the hand to `place` (3,), m, turned as `pose` (3, 3)."""
+        import mujoco
+
+        data, site = mujoco.MjData(self.model), self.model.site("hand").id
+        by_place, by_turn = np.zeros((3, self.model.nv)), np.zeros((3, self.model.nv))
+        q = angles.copy()
+        for _ in range(steps):
+            data.qpos[:7] = q
+            mujoco.mj_kinematics(self.model, data)
+            mujoco.mj_comPos(self.model, data)
+            mujoco.mj_jacSite(self.model, data, by_place, by_turn, site)
+            turned = data.site_xmat[site].reshape(3, 3)
+            turn = np.cross(turned, pose, axis=0).sum(axis=1) / 2
+            error = np.concatenate([place - data.site_xpos[site], _TURN * turn])
+            jacobian = np.concatenate([by_place[:, :7], _TURN * by_turn[:, :7]])
+            inverse = (_EASE * jacobian).T @ np.linalg.inv((_EASE * jacobian) @ jacobian.T + _DAMPING * np.eye(6))
+            step = inverse @ error + (np.eye(7) - inverse @ jacobian) @ (_NEAR * (angles - q))
+            q = np.clip(q + np.clip(step, -_STEP, _STEP), np.add(LOWEST, _MARGIN), np.subtract(HIGHEST, _MARGIN))
+        return np.asarray(q)
