@@ -65,7 +65,9 @@ class Distribution(ABC):
     @staticmethod
     def from_dict(record: Any, *, source: str = "distribution") -> Distribution:
         """Build the distribution that `to_dict` described; `source` names it in errors."""
-        kinds: dict[str, type[Distribution]] = {c.kind: c for c in (Point, Uniform, Normal, Empirical, Mixture)}
+        kinds: dict[str, type[Distribution]] = {
+            c.kind: c for c in (Point, Uniform, Normal, Empirical, Mixture, Product)
+        }
         if not isinstance(record, dict) or "kind" not in record:
             raise InputError(f"{source}: expected an object with 'kind', 'space' and the values of that kind")
         if record["kind"] not in kinds:
@@ -346,6 +348,46 @@ class Mixture(Distribution):
             "components": [{"kind": c.kind, **c._content()} for c in self.components],
             "weights": self.weights.tolist(),
         }
+
+
+class Product(Distribution):
+    """Independent distributions over parts of a space, side by side: a fit, and by hand what it says nothing about.
+
+    Args:
+        space: the parameters of all parts, in order; None to take them from the parts.
+        parts: distributions, or what `to_dict` stores of them.
+    """
+
+    kind = "product"
+
+    def __init__(self, space: ParameterSpace | None, parts: Sequence[Any]) -> None:
+        self.parts = tuple(p if isinstance(p, Distribution) else Distribution.from_dict(p) for p in parts)
+        joined = ParameterSpace([q for p in self.parts for q in p.space])
+        if space is not None and space != joined:
+            raise InputError(
+                f"the parts of a product are over {', '.join(joined.names)}, its space is {', '.join(space.names)}"
+            )
+        super().__init__(joined)
+
+    @property
+    def has_density(self) -> bool:  # type: ignore[override]
+        """Whether every part has one."""
+        return all(p.has_density for p in self.parts)
+
+    def sample(self, n: int, rng: np.random.Generator) -> Array:
+        return np.concatenate([p.sample(n, rng) for p in self.parts], axis=1)
+
+    @property
+    def mean(self) -> Array:
+        return np.concatenate([p.mean for p in self.parts])
+
+    def log_prob(self, rows: ArrayLike) -> Array:
+        x = np.atleast_2d(np.asarray(rows, dtype=float))
+        ends = np.cumsum([len(p.space) for p in self.parts])[:-1]
+        return np.asarray(sum(p.log_prob(r) for p, r in zip(self.parts, np.split(x, ends, axis=1), strict=True)))
+
+    def _content(self) -> dict[str, Any]:
+        return {"parts": [p.to_dict() for p in self.parts]}
 
 
 def _weights(weights: ArrayLike, count: int) -> Array:

@@ -48,17 +48,19 @@ class ControlChannel:
         self.effects = tuple(effects)
         names = [a.name for a in actions]
         observed = [c.name for c in channels]
-        self._action: dict[tuple[str, int], int] = {}
-        self._observation: dict[tuple[str, int], int] = {}
+        #: (effect, column of the actions) -> column of the parameter row
+        self.of_actions: dict[tuple[str, int], int] = {}
+        #: column of a difference of observations -> column of the parameter row that is its noise
+        self.of_sensors: dict[int, int] = {}
         ends = np.cumsum([0] + [c.width for c in channels])
         for effect in effects:
             column = space.index(effect.parameter)
             if effect.on in names:
-                self._action[effect.what, names.index(effect.on)] = column
+                self.of_actions[effect.what, names.index(effect.on)] = column
             else:
                 k = observed.index(effect.on)
                 for j in range(int(ends[k]), int(ends[k + 1])):
-                    self._observation[effect.what, j] = column
+                    self.of_sensors[j] = column
 
     def act(self, rows: Array, segments: Segments, *, seed: int, numbers: NDArray[np.int64]) -> Array:
         """Return the actions that reach the body, (n, steps, A), for parameter rows (n, d).
@@ -83,11 +85,12 @@ class ControlChannel:
             gain = self._value("gain", j, rows, 1.0)[:, None]
             np.multiply(u[:, 1:], gain * (1 - blend), out=out[:, :, j])
             out[:, :, j] += u[:, :-1] * (gain * blend)
-            if ("bias", j) in self._action:
+            if ("bias", j) in self.of_actions:
                 out[:, :, j] += self._value("bias", j, rows)[:, None]
         if segments.push is not None:
             out += segments.push[:, None]
-        self._add_noise(out, rows, self._action, "action noise", seed, numbers)
+        noisy = {j: column for (what, j), column in self.of_actions.items() if what == "noise"}
+        self._add_noise(out, rows, noisy, "action noise", seed, numbers)
         return out
 
     def observe(self, rows: Array, values: Array, *, seed: int, numbers: NDArray[np.int64]) -> Array:
@@ -96,19 +99,18 @@ class ControlChannel:
         Delay, gain and bias of sensors are no effects here: a replayed window starts from what the sensors reported,
         so they would have to be taken out of its start again.
         """
-        self._add_noise(values, rows, self._observation, "observation noise", seed, numbers)
+        self._add_noise(values, rows, self.of_sensors, "observation noise", seed, numbers)
         return values
 
     def _value(self, what: str, j: int, rows: Array, absent: float = 0.0) -> Array:
-        column = self._action.get((what, j))
+        column = self.of_actions.get((what, j))
         return np.full(len(rows), absent) if column is None else rows[:, column]
 
     @staticmethod
     def _add_noise(
-        x: Array, rows: Array, table: dict[tuple[str, int], int], name: str, seed: int, numbers: NDArray[np.int64]
+        x: Array, rows: Array, noisy: dict[int, int], name: str, seed: int, numbers: NDArray[np.int64]
     ) -> None:
         """Add Gaussian noise with the standard deviations that the rows name, one stream for each segment."""
-        noisy = {j: column for (what, j), column in table.items() if what == "noise"}
         if not noisy or not rows[:, list(noisy.values())].any():
             return
         for i in range(len(x)):

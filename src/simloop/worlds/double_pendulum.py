@@ -28,6 +28,8 @@ from simloop.worlds.physics import Binding, PhysicsWorld, free_joints_spec
 if TYPE_CHECKING:
     import mujoco
 
+    from simloop.worlds.task import Task
+
 _GEAR = 6.0
 
 
@@ -197,6 +199,11 @@ class DoublePendulum(PhysicsWorld):
             actions=[Channel(f"motor{k}", "N m") for k in (1, 2)],
             control_dt=0.002,
         )
+
+    def tasks(self) -> Mapping[str, Task]:
+        from simloop.worlds.swing_up import double_pendulum_tasks
+
+        return double_pendulum_tasks()
 
     def distributions(self) -> Mapping[str, Distribution]:
         space = self.parameters

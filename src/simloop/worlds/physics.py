@@ -29,6 +29,10 @@ from simloop.worlds.world import Segments, World
 if TYPE_CHECKING:
     import mujoco
 
+    from simloop.distributions import Distribution
+    from simloop.worlds.environment import Autoreset, Environment
+    from simloop.worlds.task import Task
+
 #: of the segments `numbers` (m,) a function of (qpos (m, nq), qvel (m, nv), actions (m, A)): forces (m, nv), N or N m
 Force = Callable[[NDArray[np.int64]], Callable[[Array, Array, Array], Array]]
 
@@ -130,6 +134,11 @@ class PhysicsWorld(World):
                 f" steps of {model.opt.timestep:g} s"
             )
         return model
+
+    @property
+    def substeps(self) -> int:
+        """The model's time steps in a control step."""
+        return self._substeps_of(self.model)
 
     def _substeps_of(self, model: mujoco.MjModel) -> int:
         return max(1, round(self.control_dt / float(model.opt.timestep)))
@@ -237,7 +246,7 @@ class PhysicsWorld(World):
         batch.bind("qvel")[:] = segments.state[:, nq:]
         control = self.channel.act(rows, segments, seed=seed, numbers=numbers)
         at = segments.recorded - 1
-        with _quiet(), _without_engine_warnings():  # what diverged is flagged in the result
+        with without_engine_warnings():  # what diverged is flagged in the result
             record = self._rollout(batch, control) if force is None else self._step(batch, control, force, numbers)
         column = 0
         for o in self.observations:
@@ -294,15 +303,65 @@ class PhysicsWorld(World):
         from mujoco.batch import Batch
 
         batch = Batch(self.model, len(rows))
+        self.write(batch, rows)
+        return batch
+
+    def reader(self, batch: Any) -> Reader:
+        """What reads this world's channels off a batch."""
+        return Reader(self, batch)
+
+    def make(
+        self,
+        num_envs: int,
+        *,
+        task: str | Task | None = None,
+        randomization: str | Distribution | None = None,
+        seed: int = 0,
+        autoreset: Autoreset = "same-step",
+    ) -> Environment:
+        from simloop.worlds.environment import Environment
+
+        drawn = self.distribution(randomization) if isinstance(randomization, str) else randomization
+        return Environment(self, self.task(task), num_envs, randomization=drawn, seed=seed, autoreset=autoreset)
+
+    def write(self, batch: Any, rows: Array, ids: NDArray[np.int64] | None = None) -> None:
+        """Write parameter rows (m, d) into the simulations `ids` (m,) of a batch, by default into all of them."""
+        at: Any = slice(None) if ids is None else ids
+        for field, where, default, factor, column in self._writes:
+            value = rows[:, column].reshape(-1, *[1] * default.ndim)
+            target = batch.expand(field)
+            target[(at, *where)] = value * factor
+        if any(needs_constants(field) for field, *_ in self._writes):
+            batch.set_const(ids)
+
+    @cached_property
+    def _writes(self) -> list[tuple[str, tuple[Any, ...], Array, Array | float, int]]:
+        """For each binding: model field, where in it, its default, factor of a value, column of the parameter."""
+        table = []
         for b in self.bindings:
             where = address(self.model, b)
             default = np.array(field_of(self.model, b.field)[where])
-            value = rows[:, self.parameters.index(b.parameter)]
-            value = value.reshape(-1, *[1] * default.ndim)
-            batch.expand(b.field)[(slice(None), *where)] = value * (default if b.mode == "times" else b.factor)
-        if any(needs_constants(b.field) for b in self.bindings):
-            batch.set_const()
-        return batch
+            factor = default if b.mode == "times" else b.factor
+            table.append((b.field, where, default, factor, self.parameters.index(b.parameter)))
+        return table
+
+
+class Reader:
+    """Reads a world's channels off a running batch: `reader()` gives (n, D), current after a `refresh`."""
+
+    def __init__(self, world: PhysicsWorld, batch: Any) -> None:
+        self._batch = batch
+        self._parts = [(batch.bind(o.field), o.columns) for o in world.observations]
+        needs = [int(s) for o in world.observations if o.field == "sensordata" for s in world.model.sensor_needstage]
+        self._stage = max(needs, default=0)
+
+    def refresh(self, ids: NDArray[np.int64] | None) -> None:
+        """Compute what sensors need at the present state, of the simulations `ids`, by default all."""
+        if self._stage:
+            self._batch.forward(ids, stage=self._stage)
+
+    def __call__(self) -> Array:
+        return np.concatenate([field[:, at] for field, at in self._parts], axis=1)
 
 
 def free_joints_spec() -> mujoco.MjSpec:
@@ -319,29 +378,25 @@ def free_joints_spec() -> mujoco.MjSpec:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep MuJoCo from writing MUJOCO_LOG.TXT into the working folder: divergence is counted and reported here."""
+def without_engine_warnings() -> Iterator[None]:
+    """Keep the engine from printing a line for each simulation that diverges, and from writing MUJOCO_LOG.TXT.
+
+    Divergence is counted and reported here.
+    """
     import mujoco
 
-    before = mujoco.MjLogConfig.get()
+    warn, log = mujoco.get_mju_user_warning(), mujoco.MjLogConfig.get()
+    mujoco.set_mju_user_warning(_unheard)
     mujoco.MjLogConfig().set()
     try:
         yield
     finally:
-        before.set()
+        log.set()
+        mujoco.set_mju_user_warning(warn)
 
 
-@contextlib.contextmanager
-def _without_engine_warnings() -> Iterator[None]:
-    """Keep the engine from printing a line for each simulation that diverges, and from writing MUJOCO_LOG.TXT."""
-    import mujoco
-
-    before = mujoco.get_mju_user_warning()
-    mujoco.set_mju_user_warning(lambda _message: None)
-    try:
-        yield
-    finally:
-        mujoco.set_mju_user_warning(before)
+def _unheard(_message: str) -> None:
+    """What the engine says to nobody."""
 
 
 def needs_constants(field: str) -> bool:

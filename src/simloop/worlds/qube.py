@@ -26,6 +26,8 @@ from simloop.worlds.spreads import around, delay, distributions, positive, space
 if TYPE_CHECKING:
     import mujoco
 
+    from simloop.worlds.task import Task
+
 RESISTANCE, MOTOR_CONSTANT = 8.4, 0.042  # ohm, V s/rad
 ARM_MASS, ARM_LENGTH, ARM_DAMPING = 0.095, 0.085, 5e-6  # kg, m, N m s/rad
 POLE_MASS, POLE_LENGTH, POLE_DAMPING = 0.024, 0.129, 1e-6
@@ -119,6 +121,29 @@ class Qube(PhysicsWorld):
             actions=[Channel("motor", "V")],
             control_dt=0.004,
         )  # fmt: skip
+
+    def tasks(self) -> Mapping[str, Task]:
+        from simloop.worlds.swing_up import SwingUp
+
+        swing_up = SwingUp(
+            name="swing-up",
+            summary="swing the pole up and keep it upright, the arm near its middle",
+            seconds=6.0,
+            decision_dt=0.02,
+            low=(-4.0,),  # V: the most that the real machine was given in its recorded swing-ups
+            high=(4.0,),
+            observed=("arm", "pole", "arm.velocity", "pole.velocity"),
+            hold=1.0,
+            sensing={"noise.arm": (0.0005, 0.003), "noise.pole": (0.0005, 0.003)},
+            links=((1,),),
+            level=0,
+            level_limit=2.0,
+            start_spread=(0.02, 0.02),
+            speed=10.0,
+            slow=2.0,
+            speed_limit=60.0,
+        )
+        return {swing_up.name: swing_up}
 
     def distributions(self) -> Mapping[str, Distribution]:
         return {**super().distributions(), **distributions(TABLE)}

@@ -24,7 +24,7 @@ from simloop.distributions import Distribution
 from simloop.errors import InputError, unknown
 from simloop.parameters import Array, Parameter, ParameterSpace
 from simloop.trajectories import Channel, TrajectorySet
-from simloop.worlds.physics import PhysicsWorld
+from simloop.worlds.physics import Force, PhysicsWorld
 from simloop.worlds.world import Segments, World
 
 FORCE = "force."
@@ -155,11 +155,11 @@ class ResidualWorld(World):
         rows = np.broadcast_to(self.parameters.check(parameters), (len(segments), len(self.parameters)))
         d = len(self.world.parameters)
         coefficients = rows[:, d:]
-        force = self._force(coefficients) if coefficients.any() else None
+        force = self.force(coefficients) if coefficients.any() else None
         out = self.world.simulate_with(force, rows[:, :d], segments, seed=seed)
         return replace(out, parameters=np.array(rows))
 
-    def _force(self, coefficients: Array) -> Callable[[NDArray[np.int64]], Callable[[Array, Array, Array], Array]]:
+    def force(self, coefficients: Array) -> Force:
         """The force of segments with coefficients (n, F), as `PhysicsWorld.simulate_with` asks for it."""
         used = [t for t in range(len(self._terms)) if coefficients[:, t].any()]
         products = list(dict.fromkeys(self._terms[t][1] for t in used))

@@ -18,13 +18,23 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from simloop.distributions import Distribution
-from simloop.errors import InputError
+from simloop.errors import InputError, unknown
 from simloop.parameters import Array, Parameter, ParameterSpace
 from simloop.randomness import stream
 from simloop.trajectories import Channel, TrajectorySet, columns, displaced, tangents
 from simloop.worlds.world import Segments, World
 
 START, PUSH, NOISE = "start.", "push.", "noise."
+#: what acts in closed loop alone
+LAG, STEP, DROP = "lag.", "step.", "drop."
+_MEANING = {
+    START: "error of the start of",
+    PUSH: "constant disturbance of",
+    NOISE: "noise on",
+    LAG: "time by which a reading is late, of",
+    STEP: "quantum of",
+    DROP: "chance of losing",
+}
 #: from the least to the largest value of a spread
 _RANGE = 1e9
 
@@ -35,6 +45,8 @@ def spread_channels(world: World) -> dict[str, Channel]:
         **{START + c.name: c for c in world.channels},
         **{PUSH + a.name: a for a in world.actions},
         **{NOISE + c.name: c for c in world.measured},
+        **{what + c.name: c for what in (LAG, STEP) for c in world.channels if c.kind != "quaternion"},
+        **{DROP + c.name: c for c in (*world.channels, *world.actions)},
     }
 
 
@@ -43,21 +55,22 @@ def uncertain_space(world: World, largest: Mapping[str, float]) -> ParameterSpac
 
     A spread's default is its lower bound, which is as good as nothing.
     """
-    meaning = {START: "error of the start of", PUSH: "constant disturbance of", NOISE: "noise on"}
-    spreads = []
+    known, spreads = spread_channels(world), []
     for name, high in largest.items():
-        channel = spread_channels(world)[name]
+        if name not in known:
+            raise unknown(f"error of starts, actions or sensors of world {world.name!r}:", name, known)
+        channel, what = known[name], name.split(".")[0] + "."
         spreads.append(
             Parameter(
                 name,
                 low=high / _RANGE,
                 high=high,
                 default=high / _RANGE,
-                unit=channel.error_unit,
+                unit={LAG: "s", DROP: ""}.get(what, channel.error_unit),
                 scale="log",
                 kind="sensing",
-                stochastic=True,
-                description=f"{meaning[name.split('.')[0] + '.']} {channel.name}",
+                stochastic=what not in (LAG, STEP),
+                description=f"{_MEANING[what]} {channel.name}",
             )
         )
     return ParameterSpace([*world.parameters, *spreads])

@@ -10,6 +10,7 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,8 +18,13 @@ from numpy.typing import ArrayLike, NDArray
 from simloop.columns import ColumnMap
 from simloop.distributions import Distribution, Normal, Point
 from simloop.errors import DataWarning, InputError, unknown
+from simloop.excitation import multisine
 from simloop.parameters import Array, ParameterSpace
 from simloop.trajectories import Channel, TrajectorySet
+
+if TYPE_CHECKING:
+    from simloop.worlds.environment import Autoreset, Environment
+    from simloop.worlds.task import Task
 
 
 @dataclass(frozen=True, eq=False)
@@ -169,6 +175,52 @@ class World(ABC):
             raise InputError(f"world {self.name!r}: stand-ins start from rest at angle 0, which a free body cannot")
         width = sum(c.width for c in self.measured)
         return np.zeros((count, width)), np.zeros((count, width))
+
+    def excitation(self, seconds: float, rng: np.random.Generator) -> Array:
+        """What a stand-in is driven with for `seconds` where nobody says: (T, A), one row for each control step.
+
+        A random multisine of amplitude 1 in each action's unit, where a world does not know better.
+        """
+        time = np.arange(round(seconds / self.control_dt) + 1, dtype=np.float64) * self.control_dt
+        return multisine(time, len(self.actions), rng)
+
+    def tasks(self) -> Mapping[str, Task]:
+        """What can be done in the world, by name; the first is done where nobody says which."""
+        return {}
+
+    def task(self, name: str | Task | None = None) -> Task:
+        """Return the task of that name, by default the world's first; a task given is returned as it is."""
+        if name is not None and not isinstance(name, str):
+            return name
+        own = self.tasks()
+        if not own:
+            raise InputError(f"world {self.name!r} has no task: nothing is to be done in it")
+        if name is None:
+            return next(iter(own.values()))
+        if name not in own:
+            raise unknown(f"task of world {self.name!r}:", name, own)
+        return own[name]
+
+    def make(
+        self,
+        num_envs: int,
+        *,
+        task: str | Task | None = None,
+        randomization: str | Distribution | None = None,
+        seed: int = 0,
+        autoreset: Autoreset = "same-step",
+    ) -> Environment:
+        """Return a running batch of `num_envs` episodes, a `gymnasium.vector.VectorEnv` (`worlds/environment.py`).
+
+        Args:
+            num_envs: episodes at once.
+            task: one of the world's, by name, or your own; by default its first.
+            randomization: what each episode's parameters are drawn from, or the name of one of the world's own, or a
+                run's folder; by default the default parameters.
+            seed: of everything random.
+            autoreset: when an episode that ended is replaced by a new one.
+        """
+        raise InputError(f"world {self.name!r} cannot be acted in")
 
     @abstractmethod
     def versions(self) -> dict[str, str]:
