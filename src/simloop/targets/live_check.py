@@ -99,12 +99,11 @@ def _check_rates(target: LiveTarget, rows: Array) -> None:
         if channel.rate_of not in at or channel.width != 1 or len(rows) < 3:
             continue
         position: Channel = by_name[channel.rate_of]
-        moved = difference(rows[-1, at[position.name]], rows[0, at[position.name]], [position])[0]
+        steps = difference(rows[1:, at[position.name]], rows[:-1, at[position.name]], [position])[:, 0]
         rate = rows[:, at[channel.name]][:, 0]
-        said = float(((rate[1:] + rate[:-1]) / 2).sum() * target.machine.dt)
-        least, most = sorted((abs(float(moved)), abs(said)))
-        turned = position.kind == "angle" and abs(said) > np.pi and abs(moved) > _MOVED  # it may have gone round
-        if most > _MOVED and least * _AGREE < most and not turned:
+        moved, said = float(steps.sum()), float(((rate[1:] + rate[:-1]) / 2).sum() * target.machine.dt)
+        least, most = sorted((abs(moved), abs(said)))
+        if most > _MOVED and least * _AGREE < most:
             raise InputError(
                 f"{channel.name!r} does not fit {position.name!r}, which moved by {moved:.3g} {position.unit} while its"
                 f" rate says {said:.3g}: check their columns, units and scales, and the period"
