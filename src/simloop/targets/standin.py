@@ -11,7 +11,6 @@ from dataclasses import replace
 import numpy as np
 
 from simloop.errors import InputError
-from simloop.excitation import multisine
 from simloop.parameters import Array
 from simloop.randomness import stream
 from simloop.targets.target import Target
@@ -42,21 +41,21 @@ def standin_target(
     noise: float = NOISE,
     part: str = "",
 ) -> Target:
-    """Record a world under hidden parameters, driven from where it starts by random multisines or by given actions.
+    """Record a world under hidden parameters, driven from where it starts by `world.excitation` or by given actions.
 
     Args:
         world: what plays reality.
         seed: of the hidden parameters, the excitation and the noise.
         episodes: how many recordings, where `actions` does not say it.
         seconds: how long each is; default 10, or the world's longest horizon where it is replayed whole.
-        amplitude: (A,) largest action; default 1 in each action's unit.
-        actions: (episodes, T, A) to play instead of multisines, one row for each control step.
+        amplitude: (A,) what the excitations, which reach 1 in each action's unit, are multiplied with.
+        actions: (episodes, T, A) to play instead of excitations, one row for each control step.
         truth: (d,) parameters to hide instead of drawn ones.
         noise: standard deviation of the measurement noise, as a fraction of each channel's variation.
         part: names the excitation, so that "train" and "test" differ under the same hidden parameters.
     """
     if actions is None:
-        actions = _multisines(world, seed, part, episodes, seconds, amplitude)
+        actions = _excitations(world, seed, part, episodes, seconds, amplitude)
     hidden = hidden_parameters(world, seed) if truth is None else truth
     recordings = played(world, hidden, actions, seed=seed, part=part)
     if recordings.diverged is not None and recordings.diverged.any():
@@ -100,17 +99,13 @@ def played(world: World, parameters: Array, actions: Array, *, seed: int = 0, pa
     )
 
 
-def _multisines(
+def _excitations(
     world: World, seed: int, part: str, episodes: int, seconds: float | None, amplitude: Array | None
 ) -> Array:
-    """Random multisines, (episodes, T, A)."""
-    dt = world.control_dt
-    steps = round((seconds or (world.horizons[-1] if world.whole else 10.0)) / dt)
-    time = np.arange(steps + 1, dtype=np.float64) * dt
+    """The world's own random excitations, (episodes, T, A)."""
+    lasts = seconds or (world.horizons[-1] if world.whole else 10.0)
     scale = np.ones(len(world.actions)) if amplitude is None else np.asarray(amplitude, dtype=float)
-    return np.stack(
-        [multisine(time, len(world.actions), stream(seed, "excitation", part, e)) * scale for e in range(episodes)]
-    )
+    return np.stack([world.excitation(lasts, stream(seed, "excitation", part, e)) * scale for e in range(episodes)])
 
 
 def _span(s: slice) -> range:

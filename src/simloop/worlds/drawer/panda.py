@@ -10,10 +10,10 @@ Published, and not changed here:
   Franka Emika Panda robot with retrieval of feasible parameters using penalty-based optimization", RA-L 2019, rounded
   as in MuJoCo Menagerie's Panda, which the hand, the fingers and the rotors' inertia are from;
 - stiffness and damping of the joints: libfranka's example of joint impedance control; its damping acts on the joint's
-  speed. Gravity is compensated inside the arm, so that there is none here.
+  speed. Torque limits are of the stiffness's part. Gravity is compensated inside the arm, so that there is none here.
 
-Not published: stiffness and damping of the gripper, whose two fingers a mechanism keeps alike; with these it closes at
-about the 50 mm/s for each finger and grips with the up to 70 N of the hand's data sheet.
+Not published: stiffness, damping and rotor of the gripper, whose two fingers a mechanism keeps alike. With these it
+closes about as fast as the hand's data sheet says, 50 mm/s for each finger, and grips with up to its 70 N.
 """
 
 from __future__ import annotations
@@ -51,7 +51,9 @@ LINKS = (
     (0.735522, (0.010517, -0.004252, 0.061597), (0.012516, 0.010027, 0.004815, -0.000428, -0.001196, -0.000741)),
 )
 HAND = (0.73, (-0.01, 0.0, 0.03), (0.001, 0.0025, 0.0017))
-FINGER_MASS, ROTOR = 0.015, 0.1  # kg, kg m^2 (of a finger: kg)
+FINGER_MASS = 0.015  # kg
+#: kg m^2, kg: what the motors' rotors add to each joint and, through their high gear, to each finger
+ROTOR, FINGER_ROTOR = 0.1, 5.0
 
 #: rad: lowest and highest angle of each joint
 LOWEST = (-2.8973, -1.7628, -2.8973, -3.0718, -2.8973, -0.0175, -2.8973)
@@ -73,7 +75,7 @@ HOME = (0.0, -np.pi / 4, 0.0, -3 * np.pi / 4, 0.0, 5 * np.pi / 6, -np.pi / 4)
 _LOOKS = (
     ((0, 0, -0.15), (0, 0, 0), 0.06),
     ((0, 0, -0.06), (0, 0, 0.06), 0.06),
-    ((0, 0, -0.15), (0.04, 0, 0), 0.06),
+    ((0, 0, -0.26), (0.04, 0, 0), 0.06),
     ((0, 0, -0.04), (-0.0825, 0.05, 0), 0.055),
     ((0, 0, -0.26), (0, 0.05, -0.05), 0.05),
     ((0, 0, -0.03), (0.06, 0, 0.01), 0.05),
@@ -100,7 +102,8 @@ def add_panda(spec: mujoco.MjSpec) -> mujoco.MjsBody:
             fullinertia=inertia,
             explicitinertial=True,
         )
-        body.add_joint(name=JOINTS[i], axis=[0, 0, 1], range=[LOWEST[i], HIGHEST[i]], limited=1, armature=ROTOR)
+        joint = body.add_joint(name=JOINTS[i], axis=[0, 0, 1], range=[LOWEST[i], HIGHEST[i]], limited=1, armature=ROTOR)
+        joint.damping[0] = DAMPING[i]
         _show(body, *_LOOKS[i])
     mass, com, moments = HAND
     turn = -np.pi / 8  # half the angle by which the hand is turned on the flange
@@ -118,8 +121,9 @@ def add_panda(spec: mujoco.MjSpec) -> mujoco.MjsBody:
     for name, side in (("left", 1), ("right", -1)):
         finger = hand.add_body(name=name, pos=[0, 0, RAIL], mass=FINGER_MASS, inertia=[2.4e-6, 2.4e-6, 1e-6],
                                explicitinertial=True)  # fmt: skip
-        finger.add_joint(name=name, type=mujoco.mjtJoint.mjJNT_SLIDE, axis=[0, side, 0], range=[0, FINGER], limited=1,
-                         armature=ROTOR)  # fmt: skip
+        joint = finger.add_joint(name=name, type=mujoco.mjtJoint.mjJNT_SLIDE, axis=[0, side, 0], range=[0, FINGER],
+                                 limited=1, armature=FINGER_ROTOR)  # fmt: skip
+        joint.damping[0] = GRIPPER_DAMPING / 2
         inside = side * THICK  # so that closed fingers meet in the middle
         _touch(finger, name, (0, inside, 0), (0, inside, TIP - RAIL - THICK), THICK)
     _couple_fingers(spec)
@@ -127,23 +131,27 @@ def add_panda(spec: mujoco.MjSpec) -> mujoco.MjsBody:
 
 
 def add_servos(spec: mujoco.MjSpec) -> None:
-    """Add a position servo to each joint and one to both fingers; commands are 0 at `HOME` and with closed fingers."""
+    """Add a position servo to each joint and one to both fingers; commands are 0 at `HOME` and with closed fingers.
+
+    A servo's damping is the joint's, which the engine integrates implicitly whatever limits the servo's force.
+    """
     import mujoco
 
-    for name, k, d, home, most in zip(JOINTS, STIFFNESS, DAMPING, HOME, TORQUE, strict=True):
-        joint = spec.add_actuator(name=name, target=name, trntype=mujoco.mjtTrn.mjTRN_JOINT)
-        _servo(joint, k, d, home, most)
-    gripper = spec.add_actuator(name="gripper", target="fingers", trntype=mujoco.mjtTrn.mjTRN_TENDON)
-    _servo(gripper, GRIPPER_STIFFNESS, GRIPPER_DAMPING, 0.0, GRIPPER_FORCE)
+    to_joint, to_fingers = mujoco.mjtTrn.mjTRN_JOINT, mujoco.mjtTrn.mjTRN_TENDON
+    for name, stiffness, home, most in zip(JOINTS, STIFFNESS, HOME, TORQUE, strict=True):
+        _set_servo(spec.add_actuator(name=name, target=name, trntype=to_joint), stiffness, home, most)
+    gripper = spec.add_actuator(name="gripper", target="fingers", trntype=to_fingers)
+    _set_servo(gripper, GRIPPER_STIFFNESS, 0.0, GRIPPER_FORCE)
 
 
-def _servo(actuator: mujoco.MjsActuator, stiffness: float, damping: float, home: float, most: float) -> None:
+def _set_servo(servo: mujoco.MjsActuator, stiffness: float, home: float, most: float) -> None:
+    """Make an actuator's force stiffness * (home + command - position), at most `most` to both sides."""
     import mujoco
 
-    actuator.gainprm[0] = stiffness
-    actuator.biastype = mujoco.mjtBias.mjBIAS_AFFINE
-    actuator.biasprm[:3] = [stiffness * home, -stiffness, -damping]
-    actuator.forcelimited, actuator.forcerange = 1, [-most, most]
+    servo.gainprm[0] = stiffness
+    servo.biastype = mujoco.mjtBias.mjBIAS_AFFINE
+    servo.biasprm[:2] = [stiffness * home, -stiffness]
+    servo.forcelimited, servo.forcerange = 1, [-most, most]
 
 
 def _couple_fingers(spec: mujoco.MjSpec) -> None:
@@ -153,6 +161,7 @@ def _couple_fingers(spec: mujoco.MjSpec) -> None:
     alike = spec.add_equality(type=mujoco.mjtEq.mjEQ_JOINT, objtype=mujoco.mjtObj.mjOBJ_JOINT, name1="left",
                               name2="right", solref=[0.01, 1])  # fmt: skip
     alike.data[:2] = [0, 1]
+    alike.solimp[:3] = [0.99, 0.999, 0.001]
     mean = spec.add_tendon(name="fingers")
     mean.wrap_joint("left", 0.5)
     mean.wrap_joint("right", 0.5)
