@@ -14,11 +14,13 @@ import pytest
 
 from simloop.adapt import Comparison, LeastSquares
 from simloop.distributions import Point
+from simloop.errors import InputError
 from simloop.gap.windowed import windowed_gaps
 from simloop.parameters import Array
 from simloop.randomness import stream
 from simloop.targets import environment_target, live_target
 from simloop.targets.bullet import BulletMachine
+from simloop.targets.bullet_drawer import BulletDrawer, DrawerReality, hidden_drawer, nominal_drawer
 from simloop.targets.gymnasium_machine import LiveMapping
 from simloop.targets.hidden import HiddenMachine, StandInMachine
 from simloop.targets.live import LiveTarget
@@ -26,6 +28,8 @@ from simloop.targets.live_check import check_live
 from simloop.targets.realities import Link, Motor, Reality, Sensors, hidden, nominal
 from simloop.targets.rollouts import Rollouts
 from simloop.worlds import World, get_world
+from simloop.worlds.drawer import expert_actions
+from simloop.worlds.observed import observed
 from simloop.worlds.task import Task
 from simloop.worlds.world import Segments
 
@@ -51,6 +55,21 @@ class Wave:
     def __call__(self, observation: Array) -> Array:
         self.step += 1
         return self.amplitude * np.sin(0.25 * self.step + np.arange(self.width))[None]
+
+
+@dataclass
+class Replayed:
+    """A policy that gives one action after the other, whatever it sees, from the first in each episode."""
+
+    actions: Array
+    step: int = 0
+
+    def reset(self, mask: Any) -> None:
+        self.step = 0
+
+    def __call__(self, observation: Array) -> Array:
+        self.step += 1
+        return self.actions[self.step - 1][None]
 
 
 def wave(target: LiveTarget, amplitude: float = 1.0) -> Wave:
@@ -295,6 +314,87 @@ def test_rollouts_are_kept_whole(tmp_path: Path) -> None:
         for field in ("returns", "success", "seconds"):
             np.testing.assert_array_equal(getattr(other, field), getattr(rollouts, field))
     assert rollouts.seconds.tolist() == [0.5] * 3
+
+
+def drawer_played(machine: BulletDrawer, world: World, reality: DrawerReality | None) -> Array:
+    """True channel values (T, D) while an expert acts who knows where the cabinet stands, or (None) only thinks so."""
+    x, y, z = (reality or nominal_drawer(world)).place
+    believed = {"cabinet.x": x, "cabinet.y": y, "cabinet.z": z, "cabinet.yaw": reality.yaw if reality else 0.0}
+    actions = expert_actions(world, world.parameters.row(believed))
+    positions, rates = world.starts(1, stream(0, "test"))
+    machine.reset(positions[0], rates[0], np.array(world.task().rest), stream(0, "test"))
+    rows = []
+    for action in actions[:-1]:
+        machine.step(action, 1)
+        rows.append(machine.judged())
+    return np.array(rows)
+
+
+def test_the_drawer_in_bullet_with_the_worlds_values_follows_the_world() -> None:
+    """Arm, gripper, contact and drawer in another engine move within millimetres of the world's, through the pull."""
+    world = get_world("drawer")
+    out = drawer_played(BulletDrawer(world, nominal_drawer(world)), world, None)
+    actions = expert_actions(world, world.parameters.default)
+    here = np.zeros(1, dtype=np.int64)
+    start = world.state(*world.starts(1, stream(0, "test")))
+    segments = Segments(start, actions[None], here, here, len(actions) - 1)
+    simulated = world.simulate(world.parameters.default[None], segments).regular[0]
+    assert simulated[-1, 8] > 0.25
+    for columns, tolerance in ((slice(0, 7), 0.01), (8, 0.005), (slice(9, 15), 0.005)):
+        assert np.abs(out - simulated)[:, columns].max() < tolerance
+
+
+def test_a_hidden_drawer_opens_for_who_knows_where_it_stands() -> None:
+    """With the cabinet 15 cm off, an expert who knows it opens the drawer, and one who does not never does."""
+    world = get_world("drawer")
+    for number in range(6):
+        reality = hidden_drawer(world, number)
+        off = np.subtract(reality.place, nominal_drawer(world).place)
+        assert np.hypot(off[0], off[1]) == pytest.approx(0.15)
+        machine = BulletDrawer(world, reality)
+        assert drawer_played(machine, world, reality)[-1, 8] > 0.2
+        assert drawer_played(machine, world, None)[-1, 8] < 0.2
+        machine.close()
+
+
+def test_rollouts_on_the_drawer_tell_where_it_stands() -> None:
+    """Compared on what the arm senses alone, the true place of the cabinet explains a rollout, and the default not."""
+    world = get_world("drawer")
+    target = live_target("standin:drawer#3", world)
+    reality = hidden_drawer(world, 3)
+    actions = expert_actions(world, world.parameters.row({"cabinet.yaw": reality.yaw} | {
+        f"cabinet.{c}": x for c, x in zip("xyz", reality.place, strict=True)}))  # fmt: skip
+    rollouts = target.rollout(Replayed(actions[::5]), 2, seed=0)
+    alone = live_target("standin:drawer#3", world).rollout(Replayed(actions[::5]), 1, seed=0, first=1)
+    assert alone.trajectories.values.tobytes() == rollouts.take([1]).trajectories.values.tobytes()
+    assert rollouts.success.all()
+    recordings = rollouts.as_target().recordings
+    assert [c.name for c in recordings.channels] == list(world.task().observed)
+    comparison = Comparison(observed(world, recordings.channels), rollouts.as_target())
+    there = world.parameters.row({f"cabinet.{c}": x for c, x in zip("xyz", reality.place, strict=True)})
+    default, true = comparison.discrepancy(np.stack([world.parameters.default, there]), comparison.cut(4.0))
+    assert true < 0.1 * default
+
+
+def test_a_world_seen_through_recordings_is_the_world() -> None:
+    """Where nothing is missing it is the same object; else the channels left are simulated bit by bit the same."""
+    world = get_world("drawer")
+    assert observed(world, world.measured) is world
+    seen = observed(world, [c for c in world.channels if c.name in world.task().observed])
+    assert [c.name for c in seen.measured] == list(world.task().observed)
+    positions, rates = world.starts(1, stream(0, "test"))
+    actions = np.zeros((1, 50, 8))
+    here = np.zeros(1, dtype=np.int64)
+    one = world.simulate(
+        world.parameters.default[None], Segments(world.state(positions, rates), actions, here, here, 49)
+    )
+    state = seen.state(positions[:, :9], rates[:, :9])
+    other = seen.simulate(world.parameters.default[None], Segments(state, actions, here, here, 49))
+    kept = [c.name not in ("hand", "handle") for c in world.channels for _ in range(c.width)]
+    assert one.values[:, kept].tobytes() == other.values.tobytes()
+    pendulum = get_world("double-pendulum")
+    with pytest.raises(InputError, match="the recordings lack joint2, and without it nobody knows how"):
+        observed(pendulum, pendulum.channels[:1])
 
 
 @dataclass(frozen=True, kw_only=True)

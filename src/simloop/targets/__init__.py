@@ -13,8 +13,11 @@ from simloop.worlds.world import World
 
 if TYPE_CHECKING:
     from simloop.targets.gymnasium_machine import LiveMapping
-    from simloop.targets.live import LiveTarget
+    from simloop.targets.live import LiveTarget, Machine
     from simloop.worlds.task import Task
+
+#: the engines that play a live stand-in of a world
+_ENGINES = {"double-pendulum": ("pybullet", "mujoco"), "qube": ("pybullet", "mujoco"), "drawer": ("pybullet",)}
 
 __all__ = ["Provenance", "Target", "environment_target", "get_target", "live_target"]
 
@@ -87,8 +90,7 @@ def environment_target(
 
 
 def _stand_in(name: str, of: str, world: World, task: str | Task | None, seed: int) -> LiveTarget:
-    from simloop.targets.live import LiveTarget, Machine
-    from simloop.targets.realities import hidden
+    from simloop.targets.live import LiveTarget
 
     of, mark, number = of.partition("#")
     of, at, engine = of.partition("@")
@@ -98,17 +100,29 @@ def _stand_in(name: str, of: str, world: World, task: str | Task | None, seed: i
     if mark and not number.isdigit():
         raise InputError(f"{name!r}: expected a whole number after '#', got {number!r}")
     reality = int(number) if mark else seed
-    machine: Machine
-    if engine == "pybullet":
-        from simloop.targets.bullet import BulletMachine
-
-        machine = BulletMachine(world, hidden(world, reality, "pybullet"))
-    elif engine == "mujoco":
-        from simloop.targets.hidden import HiddenMachine
-
-        machine = HiddenMachine(world, hidden(world, reality, "mujoco"))
-    else:
-        raise unknown(f"engine of {name!r}:", engine, ["pybullet", "mujoco"])
+    machine = _machine(name, world, engine, reality)
     full = f"standin:{world.name}{'@mujoco' if engine == 'mujoco' else ''}#{reality}"
     where = "PyBullet" if engine == "pybullet" else "MuJoCo with effects that the world does not model"
     return LiveTarget(full, world, machine, world.task(task), f"a stand-in in {where}: {world.summary}")
+
+
+def _machine(name: str, world: World, engine: str, number: int) -> Machine:
+    """The hidden reality of that number in an engine."""
+    kind = world.name.split("/")[0]
+    if kind not in _ENGINES:
+        raise InputError(f"there is no live stand-in of world {world.name!r} (there are: {', '.join(_ENGINES)})")
+    if engine not in _ENGINES[kind]:
+        raise unknown(f"engine of {name!r}:", engine, _ENGINES[kind])
+    if kind == "drawer":
+        from simloop.targets.bullet_drawer import BulletDrawer, hidden_drawer
+
+        return BulletDrawer(world, hidden_drawer(world, number))
+    from simloop.targets.realities import hidden
+
+    if engine == "mujoco":
+        from simloop.targets.hidden import HiddenMachine
+
+        return HiddenMachine(world, hidden(world, number, "mujoco"))
+    from simloop.targets.bullet import BulletMachine
+
+    return BulletMachine(world, hidden(world, number, "pybullet"))

@@ -43,16 +43,36 @@ def bullet() -> Any:
         raise MissingExtraError("a stand-in in another engine", "standin") from None
 
 
+def bullet_client() -> tuple[Any, int]:
+    """PyBullet and a new, empty simulation in it; to be disconnected when it is not needed any more."""
+    engine = bullet()
+    client = int(engine.connect(engine.DIRECT))
+    if client < 0:
+        raise InputError("PyBullet gives no further simulation; close the live targets that are not needed")
+    return engine, client
+
+
+def load_urdf(client: int, urdf: str) -> int:
+    """Load a URDF's text on a fixed base; inertias are taken as they are written."""
+    engine = bullet()
+    handle, path = tempfile.mkstemp(suffix=".urdf")
+    try:
+        with os.fdopen(handle, "w") as file:
+            file.write(urdf)
+        return int(
+            engine.loadURDF(path, useFixedBase=True, flags=engine.URDF_USE_INERTIA_FROM_FILE, physicsClientId=client)
+        )
+    finally:
+        os.unlink(path)
+
+
 class BulletMachine(StandInMachine):
     """The stand-in in PyBullet."""
 
     def __init__(self, world: World, reality: Reality) -> None:
         super().__init__(world, reality, "another engine")
-        self._bullet = bullet()
-        self._client = self._bullet.connect(self._bullet.DIRECT)
-        if self._client < 0:
-            raise InputError("PyBullet gives no further simulation; close the live targets that are not needed")
-        self._body = self._loaded(_urdf(reality))
+        self._bullet, self._client = bullet_client()
+        self._body = load_urdf(self._client, _urdf(reality))
         self._bullet.setGravity(*reality.gravity, physicsClientId=self._client)
         self._bullet.setTimeStep(STEP, physicsClientId=self._client)
         for link in (-1, 0, 1):
@@ -61,18 +81,6 @@ class BulletMachine(StandInMachine):
         self._bullet.setJointMotorControlArray(
             self._body, [0, 1], self._bullet.VELOCITY_CONTROL, forces=[0, 0], physicsClientId=self._client
         )
-
-    def _loaded(self, urdf: str) -> int:
-        handle, path = tempfile.mkstemp(suffix=".urdf")
-        try:
-            with os.fdopen(handle, "w") as file:
-                file.write(urdf)
-            return int(
-                self._bullet.loadURDF(path, useFixedBase=True, flags=self._bullet.URDF_USE_INERTIA_FROM_FILE,
-                                      physicsClientId=self._client)
-            )  # fmt: skip
-        finally:
-            os.unlink(path)
 
     def _place(self, positions: Array, rates: Array) -> None:
         for k in (0, 1):

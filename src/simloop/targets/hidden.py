@@ -35,6 +35,37 @@ STEP = 0.001
 _TEETH, _TEETH_DAMPING = 4.0e5, 400.0
 
 
+class CommandLine:
+    """Commands on their way to motors that they reach later, each after a delay of its own.
+
+    Args:
+        rest: (A,) what has reached the motors before.
+    """
+
+    def __init__(self, rest: Array) -> None:
+        self._now = 0
+        #: of each motor, (time step that it reaches the motor at, command), in the order in which they were given
+        self._sent: list[list[tuple[int, float]]] = [[(0, float(u))] for u in rest]
+
+    def send(self, motor: int, command: float, delay: float) -> None:
+        """Give a motor a command that reaches it after `delay` s, rounded to time steps."""
+        self._sent[motor].append((self._now + round(delay / STEP), command))
+
+    def arrived(self) -> list[float]:
+        """What the motors act on now: of the commands that have arrived, the last that was given."""
+        return [self._arrived(sent) for sent in self._sent]
+
+    def tick(self) -> None:
+        """Let a time step pass."""
+        self._now += 1
+
+    def _arrived(self, sent: list[tuple[int, float]]) -> float:
+        last = max(i for i, (when, _) in enumerate(sent) if when <= self._now)
+        if last:
+            del sent[:last]
+        return sent[0][1]
+
+
 class StandInMachine(Machine):
     """A machine of two joints with hidden parts. Subclasses move the joints.
 
@@ -76,9 +107,7 @@ class StandInMachine(Machine):
         order = [self._joint.index(k) for k in (0, 1)]
         placed = np.asarray(positions)[order] + sensors.placement * rng.standard_normal(2)
         self._place(placed, np.asarray(rates, dtype=float)[order])
-        self._now = 0
-        #: of each motor, (time step that it reaches the motor at, command), in the order in which they were given
-        self._sent: list[list[tuple[int, float]]] = [[(0, float(u))] for u in rest]
+        self._line = CommandLine(rest)
         self._coloured = sensors.noise * rng.standard_normal(2)
         self._smoothed = self._encoders()[1].copy()
         self._read = self._encoders()[0].copy()
@@ -86,13 +115,12 @@ class StandInMachine(Machine):
 
     def step(self, action: Array, samples: int) -> Array:
         out = np.empty((samples, len(self.channels)))
-        for sent, motor, u in zip(self._sent, self._reality.motors, action.tolist(), strict=True):
-            delay = motor.delay + motor.slow * min(1.0, abs(u) / motor.full)
-            sent.append((self._now + round(delay / STEP), u))
+        for k, (motor, u) in enumerate(zip(self._reality.motors, action.tolist(), strict=True)):
+            self._line.send(k, u, motor.delay + motor.slow * min(1.0, abs(u) / motor.full))
         for i in range(samples):
             for _ in range(self._substeps):
-                self._advance([self._arrived(sent) for sent in self._sent])
-                self._now += 1
+                self._advance(self._line.arrived())
+                self._line.tick()
             out[i] = self._sense()
         return out
 
@@ -103,13 +131,6 @@ class StandInMachine(Machine):
 
     def reveal(self) -> Mapping[str, float]:
         return self._reality.values()
-
-    def _arrived(self, sent: list[tuple[int, float]]) -> float:
-        """The last command given that has reached its motor; those before it are forgotten."""
-        last = max(i for i, (when, _) in enumerate(sent) if when <= self._now)
-        if last:
-            del sent[:last]
-        return sent[0][1]
 
     def _sense(self, *, fresh: bool = False) -> Array:
         """What the sensors say, (D,)."""

@@ -110,7 +110,7 @@ class Reality:
 
     def values(self) -> dict[str, float]:
         """Every number by name, to be shown after a run."""
-        return dict(_numbers("", asdict(self)))
+        return named_numbers(asdict(self))
 
 
 def nominal(world: World, row: ArrayLike | None = None) -> Reality:
@@ -133,7 +133,7 @@ def hidden(world: World, number: int, engine: Engine) -> Reality:
 
     plain = nominal(world)
     links = [_drawn_link(link, times, rng) for link in plain.links]
-    motors = [replace(m, torque=m.torque * times(1.1), bias=m.bias, delay=float(rng.uniform(0, 0.012)))
+    motors = [replace(m, torque=m.torque * times(1.1), delay=float(rng.uniform(0, 0.012)))
               for m in plain.motors]  # fmt: skip
     sensors = Sensors(noise=5e-4 * times(2), rate_noise=0.02 * times(2), placement=float(rng.uniform(0.002, 0.01)))
     tilt = rng.normal(0, 0.05, 2)
@@ -245,12 +245,12 @@ def _qube(world: World, v: Mapping[str, float]) -> Reality:
     return Reality((arm, pole), (motor,), (v["base.tilt_x"], v["base.tilt_y"], -9.81))
 
 
-def _numbers(prefix: str, record: object) -> list[tuple[str, float]]:
-    """The numbers of nested records, each by its path; links go by their names."""
+def named_numbers(record: object, prefix: str = "") -> dict[str, float]:
+    """The numbers of nested records and lists, each by its path; in a list, a record with a name goes by that."""
     if isinstance(record, Mapping):
-        name = record.get("name")
-        own = f"{prefix.rsplit('.', 1)[0]}.{name}" if isinstance(name, str) else prefix
-        return [pair for k, v in record.items() for pair in _numbers(f"{own}.{k}".lstrip("."), v)]
+        parent, dot, _ = prefix.rpartition(".")
+        own = f"{parent}.{record['name']}" if dot and isinstance(record.get("name"), str) else prefix
+        return {n: x for k, v in record.items() for n, x in named_numbers(v, f"{own}.{k}".lstrip(".")).items()}
     if isinstance(record, list | tuple):
-        return [pair for i, v in enumerate(record) for pair in _numbers(f"{prefix}.{i}", v)]
-    return [] if isinstance(record, str) else [(prefix, float(record))]  # type: ignore[arg-type]
+        return {n: x for i, v in enumerate(record) for n, x in named_numbers(v, f"{prefix}.{i}").items()}
+    return {prefix: float(record)} if isinstance(record, int | float) else {}
