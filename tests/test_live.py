@@ -174,6 +174,15 @@ def test_a_command_arrives_late(engine: Any) -> None:
         assert (first + 1) * world.control_dt == pytest.approx(late + 0.001, abs=0.0021)
 
 
+def test_a_stand_in_that_blows_up_says_so() -> None:
+    """The engine goes on from 0 where a simulation diverged; the stand-in raises instead."""
+    world = get_world("qube")
+    machine = HiddenMachine(world, nominal(world))
+    machine.reset(np.zeros(2), np.array([1e12, 0.0]), np.zeros(1), stream(0, "test"))
+    with pytest.raises(InputError, match="diverged"):
+        machine.step(np.zeros(1), 50)
+
+
 def test_sensors_have_the_noise_that_is_said() -> None:
     """White noise has its deviation, coloured noise also its memory, encoders their steps."""
     world = get_world("double-pendulum")
@@ -280,8 +289,8 @@ def test_a_live_machine_gives_the_return_of_the_world_that_it_is(name: str) -> N
 def test_an_adaptation_works_unchanged_on_rollouts() -> None:
     """The default parameters miss a hidden reality; least squares on its rollouts misses other rollouts less."""
     world = get_world("qube")
-    target = live_target("standin:qube#1", world, replace(world.task("swing-up"), seconds=2.0))
-    fit, test = (target.rollout(wave(target, 1.0), 3, seed=seed) for seed in (0, 1))
+    target = live_target("standin:qube#1", world, replace(world.task("swing-up"), seconds=1.5))
+    fit, test = (target.rollout(wave(target, 1.0), 2, seed=seed) for seed in (0, 1))
     comparison = Comparison(world, fit.as_target())
     found = LeastSquares().fit(comparison, world.distribution("prior"), seed=0).distribution
     arms = {"default": Point(world.parameters), "fit": Point(world.parameters, found.mean)}

@@ -47,6 +47,13 @@ class Line:
             raise InputError(f"{when}: the machine raised {type(error).__name__}: {text}") from error
         return answer  # type: ignore[return-value]  # None only beside an error
 
+    def tell(self, farewell: Callable[[], None]) -> None:
+        """Say something that needs no answer, on the machine's own thread; nothing to one that went silent."""
+        if self.timeout is None or self._questions is None:
+            farewell()
+        elif not self._dead:
+            self.ask("close", farewell)
+
     def _waited(self, when: str, question: Callable[[], T], timeout: float) -> tuple[Any, Exception | None]:
         if self._dead:
             raise InputError(f"{when}: the machine went silent before and is not asked again; start anew")

@@ -20,10 +20,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from simloop.errors import InputError
 from simloop.parameters import Array
 from simloop.targets.live import Machine
 from simloop.targets.realities import Reality
 from simloop.targets.rollouts import LiveProvenance
+from simloop.worlds.physics import free_joints_spec, without_engine_warnings
 from simloop.worlds.world import World
 
 if TYPE_CHECKING:
@@ -177,6 +179,13 @@ class HiddenMachine(StandInMachine):
         #: the degree of freedom that each joint's friction acts on: gears are where the friction is
         self._rubbed = self._sensed
 
+    def step(self, action: Array, samples: int) -> Array:
+        with without_engine_warnings():
+            out = super().step(action, samples)
+        if self._data.warning.number.any():  # the engine has put the joints back to 0 and gone on
+            raise InputError("the simulation of the stand-in diverged")
+        return out
+
     def _place(self, positions: Array, rates: Array) -> None:
         self._engine.mj_resetData(self._model, self._data)
         for dofs in (self._links, self._sensed):
@@ -217,8 +226,6 @@ def _teeth(apart: float, rate: float, half: float, rotor: float) -> float:
 def _spec(reality: Reality) -> mujoco.MjSpec:
     """The machine's body; where a motor has play its rotor is a joint of its own beside the link."""
     import mujoco
-
-    from simloop.worlds.physics import free_joints_spec
 
     spec = free_joints_spec()
     spec.option.timestep = STEP

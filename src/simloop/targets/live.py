@@ -3,6 +3,7 @@
     target = live_target("standin:double-pendulum#7", world, "swing-up")
     rollouts = target.rollout(policy, 20, seed=0)         # 20 episodes, one after the other
     rollouts.success.mean(), rollouts.seconds.sum()       # how it went, how long it took on the machine
+    target.close()                                        # or: with live_target(...) as target
     Comparison(world, rollouts.as_target())               # and every adaptation works on what was recorded
 
 Episode e under a seed starts, and senses, the same whatever was done before it. A machine that fails in the middle of
@@ -169,7 +170,13 @@ class LiveTarget:
 
     def close(self) -> None:
         """Give the machine back."""
-        self.machine.close()
+        self._line.tell(self.machine.close)
+
+    def __enter__(self) -> LiveTarget:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def begin(self, rng: np.random.Generator) -> tuple[Array, tuple[Array, Array]]:
         """Begin an episode: what is sensed (1, D), and the start that was asked for."""

@@ -2,6 +2,9 @@
 
 The hidden parameters come from a seed, are drawn from the world's `wide` (else `search`) distribution, and are read
 by no adaptation. Use it to try the loop where there are no recordings, and to test methods where the truth is known.
+
+These are recordings, and a row of the world's parameters is their truth. What can be acted on (`live_target`), in
+another engine or with effects that no row describes, is in `bullet.py` and `hidden.py`.
 """
 
 from __future__ import annotations
