@@ -14,9 +14,9 @@ recording's actions is exact from wherever it starts, and a late or lost command
 SimOpt's action scale multiplies steps that a servo adds up; added up from the home pose this is the same as a factor on
 the distance from it.
 
-Recordings are replayed whole: what comes after a contact depends on all before it. The hand's palm, its two fingers,
-the handle and the drawer's front are all that can touch, and only the former the latter. The handle is a bar without
-end posts. Gravity is compensated in the arm, and borne by the drawer's rails.
+Recordings are replayed whole: what comes after a contact depends on all before it. Nothing can touch but the hand's
+palm and its two fingers the handle, the drawer's front and the cabinet, which is solid; the handle is a bar whose posts
+are for the eye only. Gravity is compensated in the arm, and borne by the drawer's rails.
 """
 
 from __future__ import annotations
@@ -121,8 +121,8 @@ def _add_cabinet(spec: mujoco.MjSpec) -> None:
     v = {row.parameter.name: row.parameter.default for row in TABLE}
     cabinet = spec.worldbody.add_body(name="cabinet", pos=HANDLE)
     depth = LENGTH / 2 + 0.03
-    cabinet.add_geom(type=mujoco.mjtGeom.mjGEOM_BOX, pos=[CLEARANCE + 0.02 + depth, 0, -0.1], size=[depth, 0.26, 0.25],
-                     contype=0, conaffinity=0, group=1, rgba=[0.55, 0.4, 0.25, 1])  # fmt: skip
+    box = cabinet.add_geom(name="cabinet", type=mujoco.mjtGeom.mjGEOM_BOX, pos=[CLEARANCE + 0.02 + depth, 0, -0.1],
+                           size=[depth, 0.26, 0.25], rgba=[0.55, 0.4, 0.25, 1])  # fmt: skip
     drawer = cabinet.add_body(name="drawer", mass=v["drawer.mass"], inertia=[0.05] * 3, explicitinertial=True)
     slide = drawer.add_joint(name="drawer", type=mujoco.mjtJoint.mjJNT_SLIDE, axis=[-1, 0, 0], range=[0, LENGTH],
                              limited=1, frictionloss=v["drawer.friction"])  # fmt: skip
@@ -132,7 +132,7 @@ def _add_cabinet(spec: mujoco.MjSpec) -> None:
                           size=[RADIUS, 0, 0], rgba=[0.8, 0.8, 0.8, 1])  # fmt: skip
     front = drawer.add_geom(name="front", type=mujoco.mjtGeom.mjGEOM_BOX, pos=[CLEARANCE + 0.01, 0, 0],
                             size=[0.01, 0.25, 0.14], rgba=[0.7, 0.52, 0.33, 1])  # fmt: skip
-    for geom in (bar, front):
+    for geom in (bar, front, box):
         geom.contype, geom.conaffinity = 1, 0
         geom.solref, geom.solimp[:3] = [2 * TIME_STEP, 1], [0.98, 0.995, 0.001]
     bar.priority = 1  # the friction is the handle's alone
