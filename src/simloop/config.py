@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import math
 import re
 import types
+from collections.abc import Mapping
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any, TypeVar, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from simloop.errors import InputError, did_you_mean
+from simloop.errors import InputError, did_you_mean, unknown
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 M = TypeVar("M", bound=BaseModel)
+R = TypeVar("R", bound="DataclassInstance")
 
 
 class Strict(BaseModel):
@@ -41,6 +48,45 @@ def read_yaml(path: str | Path, model: type[M]) -> M:
         return model.model_validate(content)
     except ValidationError as error:
         raise InputError(_sentence(file, node, model, error)) from None
+
+
+def with_options(record: R, options: Mapping[str, Any], name: str) -> R:
+    """Return a frozen record of options with some changed; `name` is whose options they are, in errors.
+
+    Options are numbers above 0, tuples of them, truth values, and strings of a `Literal`.
+    """
+    kinds = {f.name: get_type_hints(type(record))[f.name] for f in fields(record)}
+    changes = {}
+    for key, value in options.items():
+        if key not in kinds:
+            raise unknown(f"option of {name}:", key, kinds)
+        changes[key] = _option(f"option {key!r} of {name}", kinds[key], value)
+    return replace(record, **changes)
+
+
+def _option(what: str, kind: Any, value: Any) -> Any:
+    """Return `value` as the annotated kind of an option, or raise one sentence."""
+    if get_origin(kind) is Literal:
+        if value not in get_args(kind):
+            raise unknown(f"value of {what}:", str(value), get_args(kind))
+        return value
+    if kind is bool:
+        if not isinstance(value, bool):
+            raise InputError(f"{what}: expected true or false, got {value!r}")
+        return value
+    if get_origin(kind) is tuple:
+        values = value if isinstance(value, list | tuple) else [value]
+        if not values or not all(map(_positive, values)):
+            raise InputError(f"{what}: expected a list of positive numbers, got {value!r}")
+        return tuple(get_args(kind)[0](v) for v in values)
+    if not _positive(value) or (kind is int and value != int(value)):
+        expected = "whole" if kind is int else "finite"
+        raise InputError(f"{what}: expected a {expected} number above 0, got {value!r}")
+    return kind(value)
+
+
+def _positive(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf
 
 
 def parse_value(text: str, source: str) -> Any:
