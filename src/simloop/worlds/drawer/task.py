@@ -3,9 +3,8 @@
     envs = get_world("drawer").make(64, task="open", randomization="wide", seed=0)
 
 A policy sees the joints' positions, the gripper's and how far the drawer is open. A decision is rewarded for the hand
-being near the handle, for fingers closed around it, and most for how far the drawer is open while the hand is at the
-handle, so that to swing at it and let it run is worth little; less for commands far from where the joints are, which
-strain the servos. Whether an episode is a success is how far the drawer is open in the end, however that came.
+being near the handle, for fingers closed around it, and most for how far the drawer is open, however that came; less
+for commands far from where the joints are, which strain the servos.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ class DrawerOpen(Task):
     Attributes:
         far: m, how far open is good.
         reach: m, the distance between hand and handle that is worth half of being there.
-        around: m, the distance between hand and handle up to which the handle is between the fingers.
+        around: m, how far the handle may be from between the fingers that closing them is worth something.
         start_spread: rad, standard deviation of where each joint starts.
         strain: what a mean square of 1 rad^2 between commands and joints costs.
     """
@@ -40,7 +39,7 @@ class DrawerOpen(Task):
     reach: float = 0.1
     around: float = 0.02
     start_spread: float = 0.01
-    strain: float = 1.0
+    strain: float = 0.5
 
     def start(self, rng: np.random.Generator) -> tuple[Array, Array]:
         joints = HOME + self.start_spread * rng.standard_normal(len(HOME))
@@ -54,12 +53,11 @@ class DrawerOpen(Task):
 
     def reward(self, before: Array, values: Array, action: Array) -> Array:
         away = np.linalg.norm(values[:, _HAND] - values[:, _HANDLE], axis=1)
-        near = 1 / (1 + (away / self.reach) ** 2)
+        near, around = 1 / (1 + (away / self.reach) ** 2), np.exp(-((away / self.around) ** 2))
         closed = 1 - np.clip(values[:, _GRIPPER] / FINGER, 0, 1)
-        around = np.exp(-((away / self.around) ** 2))
         opened = np.clip(values[:, _DRAWER] / self.far, 0, 1.25)
         strain = ((action[:, _JOINTS] + HOME - before[:, _JOINTS]) ** 2).mean(axis=1)
-        return np.asarray(near * (0.5 + 4 * opened) + 0.5 * around * closed - self.strain * strain)
+        return np.asarray(0.5 * near + 0.5 * around * closed + 4 * opened - self.strain * strain)
 
     def good(self, values: Array) -> NDArray[np.bool_]:
         return np.asarray(values[:, _DRAWER] >= self.far)
