@@ -47,7 +47,7 @@ class Wave:
     width: int
     step: int = 0
 
-    def reset(self, mask: Any) -> None:
+    def begin(self, mask: Any) -> None:
         assert mask.shape == (1,)
         assert mask.all()
         self.step = 0
@@ -64,7 +64,7 @@ class Replayed:
     actions: Array
     step: int = 0
 
-    def reset(self, mask: Any) -> None:
+    def begin(self, mask: Any) -> None:
         self.step = 0
 
     def __call__(self, observation: Array) -> Array:
@@ -273,7 +273,7 @@ def test_a_live_machine_gives_the_return_of_the_world_that_it_is(name: str) -> N
     rollouts = live.rollout(policy, 1, seed=0)
     envs = world.make(1, task=task, seed=0)
     envs.reset()
-    policy.reset(np.ones(1, dtype=bool))
+    policy.begin(np.ones(1, dtype=bool))
     total, values, over = 0.0, [], False
     while not over:
         _, reward, terminated, truncated, _ = envs.step(policy(np.zeros((1, 6))))

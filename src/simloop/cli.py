@@ -18,6 +18,8 @@ from simloop.errors import InputError
 _METHODS = (
     "least-squares", "hierarchical", "simopt", "cem", "likelihood", "posterior", "residual", "mujoco-sysid",
 )  # fmt: skip
+#: the keys of `simloop.learn.LEARNERS`
+_LEARNERS = ("ppo", "sac", "recurrent-ppo")
 #: exit code that typer makes of Ctrl-C
 _INTERRUPTED = 130
 
@@ -50,6 +52,7 @@ TargetOption = Annotated[
     typer.Option("--target", help="Recordings: a name of 'simloop targets', a file, a folder or a quoted glob of your"
                  " logs, or standin:WORLD."),
 ]  # fmt: skip
+TaskOption = Annotated[str | None, typer.Option("--task", help="What is to be done; by default the world's first.")]
 Columns = Annotated[str | None, typer.Option(help="A YAML file that says which columns of your logs hold what.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")]
 Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
@@ -273,6 +276,106 @@ def plan(
         terminal.print_json({**result.to_dict(), "warnings": warned})
     else:
         result.show()
+
+
+@app.command()
+def train(
+    world: World,
+    output: Folder,
+    task: TaskOption = None,
+    learner: Annotated[str, typer.Option(help=f"{', '.join(_LEARNERS[:-1])} or {_LEARNERS[-1]}.")] = "ppo",
+    distribution: Annotated[
+        str | None,
+        typer.Option(help="What episodes are drawn from: default, wide, prior, a run's folder or a JSON file."),
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option(help="Decisions to train for, over all episodes; by default the task's own.", min=1)
+    ] = None,
+    begin_from: Annotated[
+        Path | None, typer.Option(help="The folder of a finished training to go on from: a warm start.")
+    ] = None,
+    option: Annotated[
+        list[str] | None, typer.Option(help="An option of the learner, as name=value; may be repeated.")
+    ] = None,
+    seed: Seed = 0,
+    resume: Resume = ResumeChoice.if_match,
+    json: Json = False,
+) -> None:
+    """Train a policy for a task in a world, into a run's folder; the same command goes on where it was stopped."""
+    from simloop.worlds import get_world
+
+    with terminal.shown_warnings():
+        chosen = get_world(world)
+    doing = chosen.task(task)
+    if distribution is not None:
+        chosen.distribution(distribution)
+    from simloop.verbs_policies import train_into, training_of
+
+    trained_by, budget = training_of(doing, learner, option or [], steps)
+    with terminal.shown_warnings() as warned, terminal.progress() as show:
+        result = train_into(output, chosen, doing, trained_by, distribution, steps=budget, seed=seed,
+                            resume=resume.value, begin_from=begin_from, progress=show,
+                            asked={"world": world, "task": doing.name})  # fmt: skip
+    if json:
+        terminal.print_json({**result.to_dict(), "warnings": warned})
+    else:
+        result.show()
+
+
+@app.command()
+def evaluate(
+    run: Annotated[Path, typer.Argument(help="The folder of a run that trained a policy.")],
+    target: Annotated[
+        str | None,
+        typer.Option(
+            "--target", help="What to act on: standin:WORLD, standin:WORLD@mujoco#7, gym:ID or gym:MODULE:MAKE."
+        ),
+    ] = None,
+    mapping: Annotated[
+        str | None, typer.Option(help="A YAML file that says which observations and actions of gym: are which.")
+    ] = None,
+    distribution: Annotated[
+        str | None, typer.Option(help="Also in worlds drawn from: wide, prior, a run's folder or a JSON file.")
+    ] = None,
+    world: Annotated[str | None, typer.Option(help="Another world than the policy was trained in.")] = None,
+    task: TaskOption = None,
+    episodes: Annotated[int, typer.Option("-n", "--episodes", help="Episodes in each place.", min=1)] = 100,
+    reveal: Annotated[bool, typer.Option("--reveal", help="Show afterwards what a stand-in hides.")] = False,
+    seed: Seed = 0,
+    json: Json = False,
+) -> None:
+    """Let a policy act, in simulation and on a live target: success and return, with intervals."""
+    from simloop.verbs_policies import PolicyRun, evaluate_run
+
+    with terminal.shown_warnings() as warned, terminal.progress() as show:
+        result = evaluate_run(PolicyRun.read(run, world=world, task=task), target=target, mapping=mapping,
+                              distribution=distribution, episodes=episodes, reveal=reveal, seed=seed,
+                              progress=show)  # fmt: skip
+    if json:
+        terminal.print_json({**result.to_dict(), "warnings": warned})
+    else:
+        result.show()
+
+
+@app.command()
+def watch(
+    run: Annotated[Path, typer.Argument(help="The folder of a run that trained a policy.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="The video: a name that ends in .mp4 or .gif.")],
+    distribution: Annotated[
+        str | None, typer.Option(help="Parameters to draw: default, wide, prior, a run's folder or a JSON file.")
+    ] = None,
+    world: Annotated[str | None, typer.Option(help="Another world than the policy was trained in.")] = None,
+    task: TaskOption = None,
+    episodes: Annotated[int, typer.Option("-n", "--episodes", help="Episodes side by side.", min=1, max=6)] = 2,
+    seed: Seed = 0,
+) -> None:
+    """Make a video of a policy at work, without a display."""
+    from simloop.verbs_policies import PolicyRun, watch_run
+
+    with terminal.shown_warnings(), terminal.progress() as show:
+        said = watch_run(PolicyRun.read(run, world=world, task=task), output, distribution=distribution,
+                         episodes=episodes, seed=seed, progress=show)  # fmt: skip
+    terminal.say(said)
 
 
 @app.command()

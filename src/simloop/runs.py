@@ -16,6 +16,7 @@ import fcntl
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,8 @@ from simloop.errors import InputError, unknown
 
 Resume = Literal["never", "if-match", "always"]
 _MANIFEST = "run.json"
+#: folders in a run: the state of a training, and what came out of it
+LEARNED = TRAINING, POLICY = "training", "policy"
 
 
 @contextlib.contextmanager
@@ -166,6 +169,8 @@ class Run:
                 file.unlink()
             for name in ("distribution.json", "report.html"):
                 (self.folder / name).unlink(missing_ok=True)
+            for name in LEARNED:
+                shutil.rmtree(self.folder / name, ignore_errors=True)
         write_json(manifest, {"configuration": self.configuration, "hash": content_hash(self.configuration)})
 
     def __enter__(self) -> Run:
@@ -175,8 +180,9 @@ class Run:
         self._lock.close()
 
     def _holds_results(self) -> bool:
-        """Whether there is anything to lose: a finished stage or a checkpoint."""
-        return bool(self.stages() or any((self.folder / "checkpoints").glob("*.json")))
+        """Whether there is anything to lose: a finished stage, a checkpoint, a training or a policy."""
+        learned = any(any((self.folder / name).glob("*.json")) for name in LEARNED)
+        return bool(self.stages() or learned or any((self.folder / "checkpoints").glob("*.json")))
 
     def stages(self) -> list[str]:
         """Names of the stages that finished."""

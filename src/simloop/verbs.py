@@ -312,13 +312,19 @@ def show_moves(adaptation: Adaptation, start: Normal) -> None:
 
 def parsed_options(method: str, pairs: Sequence[str]) -> dict[str, Any]:
     """Turn ["iterations=8", ...] into options of a method, checked."""
+    options = parsed_pairs(pairs)
+    get_method(method, options)
+    return options
+
+
+def parsed_pairs(pairs: Sequence[str]) -> dict[str, Any]:
+    """Turn ["iterations=8", ...] into a record."""
     options: dict[str, Any] = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not equals:
             raise InputError(f"--option {pair!r}: expected name=value, for example iterations=8")
         options[name] = parse_value(value, f"--option {pair!r}")
-    get_method(method, options)
     return options
 
 

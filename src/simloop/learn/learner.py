@@ -78,7 +78,8 @@ class Learner(ABC):
         """Learn a policy.
 
         Args:
-            world, task: where, and what is to be done.
+            world: where.
+            task: what is to be done.
             distribution: what each episode's parameters are drawn from.
             steps: decisions to take, over all episodes.
             seed: of everything random.

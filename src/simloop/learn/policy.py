@@ -20,11 +20,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from simloop.errors import InputError, MissingExtraError
 from simloop.parameters import Array
-from simloop.runs import read_json, write_aside, write_json
+from simloop.runs import POLICY, read_json, write_aside, write_json
 
 #: rows computed at once, always: a product of other sizes may differ in its last bits
 _CHUNK = 64
-_FOLDER, _WEIGHTS, _RECORD = "policy", "weights.safetensors", "policy.json"
+_WEIGHTS, _RECORD = "weights.safetensors", "policy.json"
 
 Float32 = NDArray[np.float32]
 
@@ -32,7 +32,7 @@ Float32 = NDArray[np.float32]
 class Actor(Protocol):
     """Whatever acts: observations (n, O) -> actions (n, A). One with a memory has `begin`."""
 
-    def __call__(self, observation: Array, /) -> Array: ...
+    def __call__(self, observation: Any, /) -> Array: ...
 
 
 def begin(actor: Actor, places: NDArray[np.bool_]) -> None:
@@ -141,7 +141,7 @@ class Policy:
     def save(self, folder: str | Path) -> None:
         """Write the policy into `folder/policy`; the record last."""
         save = _safetensors().save
-        target = Path(folder) / _FOLDER
+        target = Path(folder) / POLICY
         with write_aside(target / _WEIGHTS) as file:
             file.write(save({k: np.ascontiguousarray(v) for k, v in self.weights.items()}))
         write_json(
@@ -163,7 +163,7 @@ class Policy:
     def load(cls, path: str | Path) -> Policy:
         """Read the policy of a run's folder, or of its folder `policy`."""
         folder = Path(path)
-        folder = folder / _FOLDER if (folder / _FOLDER).is_dir() else folder
+        folder = folder / POLICY if (folder / POLICY).is_dir() else folder
         if not (folder / _RECORD).exists():
             raise InputError(f"{path}: no policy here (expected a run's folder that `simloop train` made)")
         record = read_json(folder / _RECORD)

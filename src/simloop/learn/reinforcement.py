@@ -151,13 +151,12 @@ class Reinforcement(Learner):
                     {k: torch.from_numpy(np.array(arrays[f"{part}/{k}"])) for k in module.state_dict()}
                 )
             for name, optimizer in self._optimizers(model).items():
-                own = optimizer.state_dict()
                 states: dict[int, dict[str, Any]] = {}
                 for key, value in arrays.items():
                     if key.startswith(f"{name}/"):
                         _, index, what = key.split("/")
                         states.setdefault(int(index), {})[what] = torch.from_numpy(np.array(value))
-                optimizer.load_state_dict({**own, "state": states})
+                optimizer.load_state_dict({**optimizer.state_dict(), "state": states})
             for name in self._scales:
                 rms = getattr(envs, name)
                 rms.mean, rms.var = np.array(arrays[f"{name}/mean"]), np.array(arrays[f"{name}/var"])
@@ -223,9 +222,9 @@ class PPO(Reinforcement):
     spread: float = 0.6
 
     def _options(self, seed: int) -> dict[str, Any]:
-        return dict(n_steps=self.horizon, batch_size=self.batch, n_epochs=self.epochs, gamma=self.discount,
-                    gae_lambda=self.gae, clip_range=self.clip, learning_rate=self.learning_rate, seed=seed,
-                    device="cpu")  # fmt: skip
+        return {"n_steps": self.horizon, "batch_size": self.batch, "n_epochs": self.epochs, "gamma": self.discount,
+                "gae_lambda": self.gae, "clip_range": self.clip, "learning_rate": self.learning_rate, "seed": seed,
+                "device": "cpu"}  # fmt: skip
 
     def _network(self) -> dict[str, Any]:
         return {"net_arch": list(self.hidden), "log_std_init": float(np.log(self.spread))}

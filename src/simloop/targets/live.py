@@ -28,7 +28,7 @@ from simloop.trajectories import Channel, TrajectorySet, columns
 from simloop.worlds.task import Task
 from simloop.worlds.world import World
 
-#: a policy: observations (n, O) -> the task's active actions (n, active); one with a memory has `reset(mask (n,))`
+#: a policy: observations (n, O) -> the task's active actions (n, active); one with a memory has `begin(places (n,))`
 Policy = Callable[[Any], Any]
 #: no measured or commanded quantity is that large
 _ABSURD = 1e6
@@ -235,8 +235,8 @@ class LiveTarget:
     def _episode(self, policy: Policy, number: int, seed: int) -> Episode:
         rng = stream(seed, "live episode", self.task.name, number)
         sensed, _ = self.begin(rng)
-        if hasattr(policy, "reset"):
-            policy.reset(np.ones(1, dtype=bool))
+        if hasattr(policy, "begin"):
+            policy.begin(np.ones(1, dtype=bool))
         rows, actions, total, good = [sensed], [], 0.0, 0
         before = self._judged(sensed[-1])
         for decision in range(self.task.steps):

@@ -23,7 +23,7 @@ from simloop.distributions import Distribution, Normal, Uniform
 from simloop.parameters import Parameter, ParameterSpace
 from simloop.trajectories import Channel
 from simloop.worlds.channel import Effect
-from simloop.worlds.physics import Binding, PhysicsWorld, free_joints_spec
+from simloop.worlds.physics import Binding, PhysicsWorld, free_joints_spec, show_from, show_stick
 
 if TYPE_CHECKING:
     import mujoco
@@ -180,6 +180,7 @@ class DoublePendulum(PhysicsWorld):
 
     def __init__(self, build: str) -> None:
         design = DESIGNS[build]
+        self._design = design
         super().__init__(
             name=f"double-pendulum/{build}",
             summary=f"torque-controlled double pendulum, {design.machine}",
@@ -199,6 +200,14 @@ class DoublePendulum(PhysicsWorld):
             actions=[Channel(f"motor{k}", "N m") for k in (1, 2)],
             control_dt=0.002,
         )
+
+    def scene(self) -> mujoco.MjSpec:
+        spec = super().scene()
+        lengths = (self._design.length, 0.5 - self._design.length)  # both builds reach half a metre
+        for k, colour in ((0, (0.2, 0.35, 0.65)), (1, (0.85, 0.45, 0.2))):
+            show_stick(spec.body(f"link{k + 1}"), (0, 0, -lengths[k]), 0.015, colour)
+        show_from(spec, (0, 0, 0), 1.6)
+        return spec
 
     def tasks(self) -> Mapping[str, Task]:
         from simloop.worlds.swing_up import double_pendulum_tasks

@@ -135,6 +135,13 @@ class PhysicsWorld(World):
             )
         return model
 
+    def scene(self) -> mujoco.MjSpec:
+        """The body as it is shown: as it is simulated, with what is only seen, a light and a camera `watch`.
+
+        It has the joints of the model, in the same order.
+        """
+        return self._build()
+
     @property
     def substeps(self) -> int:
         """The model's time steps in a control step."""
@@ -375,6 +382,36 @@ def free_joints_spec() -> mujoco.MjSpec:
     disable = mujoco.mjtDisableBit
     option.disableflags |= disable.mjDSBL_CONTACT | disable.mjDSBL_LIMIT | disable.mjDSBL_ISLAND
     return spec
+
+
+def show_stick(body: Any, to: Sequence[float], radius: float, colour: Sequence[float]) -> None:
+    """Let a body be seen as a stick from its origin to a point, m; it weighs and touches nothing."""
+    import mujoco
+
+    body.add_geom(
+        type=mujoco.mjtGeom.mjGEOM_CAPSULE, fromto=[0, 0, 0, *to], size=[radius, 0, 0], rgba=[*colour, 1],
+        contype=0, conaffinity=0, mass=0, group=1,
+    )  # fmt: skip
+
+
+def show_from(
+    spec: mujoco.MjSpec, at: Sequence[float], distance: float, azimuth: float = 90.0, up: float = 15.0
+) -> None:
+    """Add a light and the camera `watch`, which looks at a point from a distance, m, and two angles, degrees."""
+    import mujoco
+
+    spec.worldbody.add_light(pos=[at[0], at[1] - distance, at[2] + 2 * distance], dir=[0, 0.4, -1], castshadow=False)
+    a, e = np.deg2rad(azimuth), np.deg2rad(up)
+    back = -np.array([np.cos(e) * np.cos(a), np.cos(e) * np.sin(a), -np.sin(e)])
+    right = np.array([np.sin(a), -np.cos(a), 0.0])
+    axes = np.stack([right, np.cross(back, right), back], axis=1)
+    quat = np.empty(4)
+    mujoco.mju_mat2Quat(quat, axes.reshape(-1))
+    spec.worldbody.add_camera(name="watch", pos=np.asarray(at) + distance * back, quat=quat, fovy=45)
+    spec.add_texture(
+        name="sky", type=mujoco.mjtTexture.mjTEXTURE_SKYBOX, builtin=mujoco.mjtBuiltin.mjBUILTIN_GRADIENT,
+        rgb1=[0.95, 0.96, 0.98], rgb2=[0.75, 0.8, 0.88], width=32, height=32,
+    )  # fmt: skip
 
 
 @contextlib.contextmanager

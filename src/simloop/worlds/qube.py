@@ -20,7 +20,7 @@ from simloop.columns import Column, ColumnMap
 from simloop.distributions import Distribution
 from simloop.trajectories import Channel
 from simloop.worlds.channel import Effect
-from simloop.worlds.physics import Binding, PhysicsWorld, free_joints_spec
+from simloop.worlds.physics import Binding, PhysicsWorld, free_joints_spec, show_from, show_stick
 from simloop.worlds.spreads import around, delay, distributions, positive, space
 
 if TYPE_CHECKING:
@@ -121,6 +121,13 @@ class Qube(PhysicsWorld):
             actions=[Channel("motor", "V")],
             control_dt=0.004,
         )  # fmt: skip
+
+    def scene(self) -> mujoco.MjSpec:
+        spec = super().scene()
+        show_stick(spec.body("arm"), (ARM_LENGTH, 0, 0), 0.006, (0.5, 0.5, 0.55))
+        show_stick(spec.body("pole"), (0, 0, -POLE_LENGTH), 0.005, (0.8, 0.2, 0.2))
+        show_from(spec, (0, 0, 0), 0.5, azimuth=120, up=25)
+        return spec
 
     def tasks(self) -> Mapping[str, Task]:
         from simloop.worlds.swing_up import SwingUp

@@ -15,6 +15,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +37,8 @@ class Task(ABC):
         hold: s, an episode is a success if `good` held throughout its last `hold` seconds; 0: at its last step.
         sensing: by name of a sensing parameter (`noise.joint1`, `lag.joint1`), the (least, largest) value to train with
             where a randomisation by hand says nothing about it.
+        training: by name of a learner, what it is trained with here where nobody says otherwise: its options, and
+            `steps`, how many decisions.
     """
 
     name: str
@@ -48,6 +51,7 @@ class Task(ABC):
     rest: tuple[float, ...] = ()
     hold: float = 0.0
     sensing: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    training: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @abstractmethod
     def start(self, rng: np.random.Generator) -> tuple[Array, Array]:

@@ -1,0 +1,140 @@
+"""How well a policy does: returns and successes of episodes, with intervals, whatever it acts in.
+
+score = evaluate(world, task, policy, world.distribution("wide"), episodes=200, seed=0)
+score.success_rate, score.success_interval, score.mean_return
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simloop.distributions import Distribution
+from simloop.gap.bootstrap import bootstrap_weights, percentile_interval, weighted_mean
+from simloop.learn.policy import Actor, begin
+from simloop.parameters import Array
+from simloop.worlds.task import Task
+from simloop.worlds.world import World
+
+#: episodes at once
+_BATCH = 256
+
+
+@dataclass(frozen=True)
+class Score:
+    """What episodes came to: `returns` (n,), `success` (n,), `diverged` (n,), the `parameters` of each (n, d)."""
+
+    returns: Array
+    success: NDArray[np.bool_]
+    diverged: NDArray[np.bool_]
+    parameters: Array
+
+    @property
+    def mean_return(self) -> float:
+        return float(self.returns.mean())
+
+    @property
+    def success_rate(self) -> float:
+        return float(self.success.mean())
+
+    @property
+    def success_interval(self) -> tuple[float, float]:
+        """95 % interval of the success rate (Wilson)."""
+        return success_interval(int(self.success.sum()), len(self.success))
+
+    @property
+    def return_interval(self) -> tuple[float, float]:
+        """95 % interval of the mean return (bootstrap over episodes)."""
+        every = np.arange(len(self.returns))
+        return percentile_interval(weighted_mean(self.returns, bootstrap_weights(every, 0))[1:])
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "episodes": len(self.returns),
+            "success": self.success_rate,
+            "success_interval": self.success_interval,
+            "return": self.mean_return,
+            "return_interval": self.return_interval,
+            "diverged": int(self.diverged.sum()),
+        }
+
+
+def success_interval(successes: int, episodes: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Wilson's interval of a success rate."""
+    from scipy.stats import binomtest
+
+    low, high = binomtest(successes, episodes).proportion_ci(confidence, method="wilson")
+    return float(low), float(high)
+
+
+def evaluate(
+    world: World,
+    task: Task,
+    actor: Actor,
+    distribution: Distribution | None = None,
+    *,
+    episodes: int = 200,
+    seed: int = 0,
+    parameters: Array | None = None,
+) -> Score:
+    """Let a policy act in a world, each episode once.
+
+    Args:
+        world: where it acts.
+        task: what it is to do.
+        actor: the policy.
+        distribution: what parameters are drawn from; None: the defaults.
+        episodes: how many; episode k is the same whoever acts in it.
+        seed: of everything random.
+        parameters: (episodes, d) to use instead of drawn ones.
+    """
+    found: list[tuple[Array, Array, Array, Array]] = []
+    for first in range(0, episodes, _BATCH):
+        numbers = np.arange(first, min(first + _BATCH, episodes))
+        rows = None if parameters is None else parameters[numbers]
+        found.append(_episodes(world, task, actor, distribution, numbers, seed, rows))
+    returns, success, diverged, drawn = (np.concatenate(part) for part in zip(*found, strict=True))
+    return Score(returns, success, diverged, drawn)
+
+
+def _episodes(
+    world: World,
+    task: Task,
+    actor: Actor,
+    distribution: Distribution | None,
+    numbers: NDArray[np.int64],
+    seed: int,
+    rows: Array | None,
+) -> tuple[Array, Array, Array, Array]:
+    """Episodes of these numbers, side by side: returns, successes, which diverged, parameters."""
+    n = len(numbers)
+    environment = world.make(n, task=task, randomization=distribution, seed=seed, autoreset="disabled")
+    options: dict[str, Any] = {"episodes": numbers}
+    if rows is not None:
+        options["parameters"] = rows
+    observations, infos = environment.reset(options=options)
+    parameters = infos["parameters"]
+    begin(actor, np.ones(n, dtype=bool))
+    over = np.zeros(n, dtype=bool)
+    returns, success, diverged = np.zeros(n), np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
+    while not over.all():
+        observations, _, terminated, truncated, infos = environment.step(actor(observations))
+        ended = terminated | truncated
+        if ended.any():
+            final, new = infos["final_info"], ended & ~over
+            returns[new] = final["return"][new]
+            success[new], diverged[new] = final["success"][new], final["diverged"][new]
+            over |= ended
+            if not over.all():  # what is over goes on unseen, so that the batch keeps its size
+                environment.reset(options={"reset_mask": ended, "episodes": numbers, **options_of(rows)})
+                begin(actor, ended)
+    environment.close()
+    return returns, success, diverged, parameters
+
+
+def options_of(rows: Array | None) -> dict[str, Any]:
+    """The reset options of given parameter rows."""
+    return {} if rows is None else {"parameters": rows}
