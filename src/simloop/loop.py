@@ -96,12 +96,12 @@ class LoopFile(Strict):
         file = read_yaml(path, cls)
         folder = Path(path).parent
         target = file.target.model_copy(
-            update={k: _relative(folder, getattr(file.target, k)) for k in ("fit", "test", "columns")}
+            update={k: relative_to(folder, getattr(file.target, k)) for k in ("fit", "test", "columns")}
         )
-        return file.model_copy(update={"target": target, "world": _relative(folder, file.world)})
+        return file.model_copy(update={"target": target, "world": relative_to(folder, file.world)})
 
 
-def _relative(folder: Path, name: str | None) -> str | None:
+def relative_to(folder: Path, name: str | None) -> str | None:
     """A path of a loop file seen from the working folder; names of worlds and of the catalogue stay as they are."""
     if name is None or name.startswith("standin:") or Path(name).is_absolute():
         return name

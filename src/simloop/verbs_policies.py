@@ -4,57 +4,29 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from simloop import terminal
 from simloop.adapt.adaptation import Progress, silent
-from simloop.distributions import Distribution, Point, Product, Uniform
+from simloop.distributions import Point
 from simloop.errors import InputError, count
-from simloop.learn import Actor, Learner, Policy, Trained, get_learner
-from simloop.learn.evaluate import Score, evaluate
+from simloop.learn import Learner, Policy, Trained, get_learner
+from simloop.learn.evaluate import evaluate, live_score
+from simloop.learn.randomisation import randomisation
 from simloop.loop import describe_world, versions, years_in_an_hour
-from simloop.parameters import ParameterSpace
 from simloop.runs import POLICY, TRAINING, Resume, Run, read_run
 from simloop.targets import live_target
 from simloop.verbs import parsed_pairs
 from simloop.worlds import World, get_world
 from simloop.worlds.physics import PhysicsWorld
-from simloop.worlds.task import Task
-from simloop.worlds.uncertain import spread_channels, uncertain_space
+from simloop.worlds.task import Task, describe_task
 
 #: episodes in which a policy is scored after its training
 EPISODES = 200
 #: decisions to train for, where neither a person nor the task says it
 STEPS = 1_500_000
-
-
-def randomisation(world: World, task: Task, name: str | None) -> Distribution:
-    """What episodes are drawn from: a distribution by name or from a run, with the task's errors of sensors.
-
-    They are added, each uniform between the task's least and largest, where the distribution is one of the world's
-    own by hand (not its defaults) and so says nothing about sensors.
-    """
-    found = world.distribution(name or "default")
-    by_hand = name in world.distributions() and not isinstance(found, Point)
-    if not by_hand or not task.sensing:
-        return found
-    high = {key: value for key, (_, value) in task.sensing.items()}
-    unknown = sorted(set(high) - set(spread_channels(world)))
-    if unknown:
-        raise InputError(f"task {task.name!r} trains with {unknown[0]!r}, which world {world.name!r} does not have")
-    added = ParameterSpace([p for p in uncertain_space(world, high) if p.name in high])
-    return Product(
-        None, [found, Uniform(added, [task.sensing[n][0] for n in added.names], [high[n] for n in added.names])]
-    )
-
-
-def describe_task(task: Task) -> dict[str, Any]:
-    """A task as a run's configuration keeps it."""
-    record = {f.name: getattr(task, f.name) for f in fields(task)}
-    return {**{k: v for k, v in record.items() if isinstance(v, str | int | float | tuple | bool | None)},
-            "kind": type(task).__name__}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -247,22 +219,6 @@ def live_sentence(live: Any) -> str:
     if live.provenance == "real machine":
         return f"{live.name}: a real machine, {live.description}"
     return f"{live.name}: NOT REAL: {live.description} ({live.provenance})"
-
-
-def live_score(live: Any, actor: Actor, episodes: int, seed: int, progress: Progress = silent) -> dict[str, Any]:
-    """Act on a live target, one episode after the other; JSON-able, as a `Score`."""
-    import numpy as np
-
-    returns, success, seconds = [], [], 0.0
-    for number in range(episodes):
-        rollouts = live.rollout(actor, 1, seed=seed, first=number)
-        returns.append(float(rollouts.returns[0]))
-        success.append(bool(rollouts.success[0]))
-        seconds += float(rollouts.seconds.sum())
-        if number % 5 == 4:
-            progress(f"{live.name}: {count(number + 1, 'episode')}", (number + 1) / episodes)
-    score = Score(np.array(returns), np.array(success), np.zeros(episodes, bool), np.zeros((episodes, 0)))
-    return {**score.to_dict(), "seconds of acting": seconds}
 
 
 def training_of(task: Task, learner: str, pairs: Sequence[str], steps: int | None) -> tuple[Learner, int]:

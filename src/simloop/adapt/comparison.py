@@ -47,9 +47,16 @@ class Comparison:
         return [self.cut(h, stride=stride * h) for h in (lengths[-1:] if self.world.whole else lengths)]
 
     def scales(self, windows: Windows) -> Array:
-        """(D',) the error of each channel that counts as one: TOLERANCE of how much it changes in a window."""
+        """(D',) the error of each channel that counts as one.
+
+        TOLERANCE of how much it changes in a window, or what the world itself says.
+        """
         change = difference(windows.measured, windows.before[:, None], self.world.channels)
-        return np.asarray(np.maximum(TOLERANCE * np.sqrt(np.nanmean(change**2, axis=(0, 1))), 1e-9))
+        found = np.asarray(np.maximum(TOLERANCE * np.sqrt(np.nanmean(change**2, axis=(0, 1))), 1e-9))
+        for channel, at in zip(self.world.channels, tangents(self.world.channels), strict=True):
+            if channel.name in self.world.tolerances:
+                found[at] = self.world.tolerances[channel.name]
+        return found
 
     def simulate(self, rows: ArrayLike, windows: Windows) -> Array:
         """Simulate every window under every row: (n, d) -> (n, W, K, D); diverged simulations are NaN."""

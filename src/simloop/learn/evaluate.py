@@ -13,9 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simloop.distributions import Distribution
+from simloop.errors import count
 from simloop.gap.bootstrap import bootstrap_weights, percentile_interval, weighted_mean
+from simloop.learn.learner import Progress, silent
 from simloop.learn.policy import Actor, begin
 from simloop.parameters import Array
+from simloop.targets.live import LiveTarget
 from simloop.worlds.task import Task
 from simloop.worlds.world import World
 
@@ -129,12 +132,28 @@ def _episodes(
             success[new], diverged[new] = final["success"][new], final["diverged"][new]
             over |= ended
             if not over.all():  # what is over goes on unseen, so that the batch keeps its size
-                environment.reset(options={"reset_mask": ended, "episodes": numbers, **options_of(rows)})
+                environment.reset(options={"reset_mask": ended, "episodes": numbers, **_options_of(rows)})
                 begin(actor, ended)
     environment.close()
     return returns, success, diverged, parameters
 
 
-def options_of(rows: Array | None) -> dict[str, Any]:
+def _options_of(rows: Array | None) -> dict[str, Any]:
     """The reset options of given parameter rows."""
     return {} if rows is None else {"parameters": rows}
+
+
+def live_score(
+    live: LiveTarget, actor: Actor, episodes: int, seed: int, progress: Progress = silent, name: str = ""
+) -> dict[str, Any]:
+    """Act on a live target, one episode after the other; JSON-able, as a `Score`."""
+    returns, success, seconds = [], [], 0.0
+    for number in range(episodes):
+        rollouts = live.rollout(actor, 1, seed=seed, first=number)
+        returns.append(float(rollouts.returns[0]))
+        success.append(bool(rollouts.success[0]))
+        seconds += float(rollouts.seconds.sum())
+        if number % 5 == 4:
+            progress(f"{name or live.name}: {count(number + 1, 'episode')}", (number + 1) / episodes)
+    score = Score(np.array(returns), np.array(success), np.zeros(episodes, bool), np.zeros((episodes, 0)))
+    return {**score.to_dict(), "seconds of acting": seconds}

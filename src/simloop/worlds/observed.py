@@ -40,10 +40,12 @@ class ObservedWorld(World):
         self.name, self.summary = world.name, world.summary
         self.parameters, self.actions, self.control_dt = world.parameters, world.actions, world.control_dt
         self.log_columns, self.whole, self.horizons = world.log_columns, world.whole, world.horizons
+        self.tolerances = world.tolerances
         self.channels = tuple(c for c in world.channels if (c.rate_of or c.name) in names)
         if not self.channels:
             raise InputError(f"the recordings hold none of the channels of {world.name!r}")
-        self._kept = _places(world.channels, self.channels, columns(world.channels))
+        #: columns of the world's channels that are observed
+        self.kept = _places(world.channels, self.channels, columns(world.channels))
         self._position = _places(world.measured, self.measured, columns(world.measured))
         self._rate = _places(world.measured, self.measured, tangents(world.measured))
         self._check_state()
@@ -83,7 +85,7 @@ class ObservedWorld(World):
         return TrajectorySet(
             channels=self.channels,
             time=out.time,
-            values=out.values[:, self._kept],
+            values=out.values[:, self.kept],
             offsets=out.offsets,
             parameters=out.parameters,
             diverged=out.diverged,

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -87,3 +87,10 @@ class Task(ABC):
     def active(self) -> NDArray[np.bool_]:
         """Which of the world's actions are the policy's, (A,)."""
         return np.array(self.low) < np.array(self.high)
+
+
+def describe_task(task: Task) -> dict[str, Any]:
+    """A task as a run's configuration keeps it."""
+    record = {f.name: getattr(task, f.name) for f in fields(task)}
+    return {**{k: v for k, v in record.items() if isinstance(v, str | int | float | tuple | bool | None)},
+            "kind": type(task).__name__}  # fmt: skip

@@ -22,6 +22,7 @@ are for the eye only. Gravity is compensated in the arm, and borne by the drawer
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -147,6 +148,10 @@ class Drawer(PhysicsWorld):
 
     whole = True
     horizons = (4.0,)
+    tolerances = MappingProxyType(
+        {**dict.fromkeys(JOINTS, 0.02), **dict.fromkeys([f"{j}.velocity" for j in JOINTS], 0.2),
+         "gripper": 0.01, "gripper.velocity": 0.1, "drawer": 0.01, "drawer.velocity": 0.1}
+    )  # fmt: skip
 
     def __init__(self) -> None:
         of_channel = {**{j: j for j in JOINTS}, "gripper": "left", "drawer": "drawer"}

@@ -1,0 +1,30 @@
+"""What episodes of a training are drawn from."""
+
+from __future__ import annotations
+
+from simloop.distributions import Distribution, Point, Product, Uniform
+from simloop.errors import InputError
+from simloop.parameters import ParameterSpace
+from simloop.worlds.task import Task
+from simloop.worlds.uncertain import spread_channels, uncertain_space
+from simloop.worlds.world import World
+
+
+def randomisation(world: World, task: Task, name: str | None) -> Distribution:
+    """What episodes are drawn from: a distribution by name or from a run, with the task's errors of sensors.
+
+    They are added, each uniform between the task's least and largest, where the distribution is one of the world's
+    own by hand (not its defaults) and so says nothing about sensors.
+    """
+    found = world.distribution(name or "default")
+    by_hand = name in world.distributions() and not isinstance(found, Point)
+    if not by_hand or not task.sensing:
+        return found
+    high = {key: value for key, (_, value) in task.sensing.items()}
+    unknown = sorted(set(high) - set(spread_channels(world)))
+    if unknown:
+        raise InputError(f"task {task.name!r} trains with {unknown[0]!r}, which world {world.name!r} does not have")
+    added = ParameterSpace([p for p in uncertain_space(world, high) if p.name in high])
+    return Product(
+        None, [found, Uniform(added, [task.sensing[n][0] for n in added.names], [high[n] for n in added.names])]
+    )
