@@ -23,8 +23,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -37,6 +35,7 @@ from simloop.adapt.least_squares import LeastSquares
 from simloop.adapt.statistics import Kind, Summary
 from simloop.distributions import Empirical, Normal
 from simloop.errors import InputError
+from simloop.learn.repeatable import repeatable
 from simloop.parameters import Array
 from simloop.randomness import stream
 
@@ -252,7 +251,7 @@ class ConditionalDensity:
         density = cls(z, seen, regressed, seed)
         condition = density._condition(seen)
         left = np.linalg.solve(density.root, (z - density._expected(seen)).T).T
-        with _repeatable(seed):
+        with repeatable(seed):
             options: dict[str, Any] = {}
             if regressed < seen.shape[1]:
                 options["embedding_net"] = FCEmbedding(condition.shape[1], 2 * z.shape[1], num_layers=2, num_hiddens=64)
@@ -275,25 +274,9 @@ class ConditionalDensity:
         """Draw `count` times for each of seen (m, F): (count, m, d), in the parameters' scale."""
         import torch
 
-        with _repeatable(self.seed), torch.no_grad():
+        with repeatable(self.seed), torch.no_grad():
             left = self.network.sample((count,), condition=self._condition(seen)).numpy().astype(float)
         return np.asarray(self._expected(seen) + left @ self.root.T)
-
-
-@contextlib.contextmanager
-def _repeatable(seed: int) -> Iterator[None]:
-    """Torch seeded and on one thread inside, as it was outside; what it deprecates in itself is not ours to say."""
-    import torch
-
-    threads = torch.get_num_threads()
-    with torch.random.fork_rng(), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        torch.manual_seed(seed)
-        torch.set_num_threads(1)
-        try:
-            yield
-        finally:
-            torch.set_num_threads(threads)
 
 
 def _tensor(x: NDArray[np.floating[Any]]) -> torch.Tensor:

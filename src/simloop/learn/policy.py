@@ -173,7 +173,7 @@ class Policy:
             arrays: dict[str, Any] = {k: np.array(record.pop(k), dtype=float) for k in ("mean", "scale", "low", "high")}
             record.pop("format")
             return cls(weights=weights, **arrays, **known, record=record)
-        except (KeyError, TypeError, ValueError, OSError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, OSError, AttributeError, _damage()) as error:
             raise InputError(f"{folder}: damaged policy ({error}); train it again") from None
 
 
@@ -188,6 +188,14 @@ def _chunks(x: Float32) -> list[Float32]:
 
 def _sigmoid(x: Float32) -> Float32:
     return (1 / (1 + np.exp(-x))).astype(np.float32)
+
+
+def _damage() -> type[Exception]:
+    """What safetensors raises of a file that is not one."""
+    import safetensors
+
+    found: type[Exception] = safetensors.SafetensorError
+    return found
 
 
 def _safetensors() -> Any:

@@ -18,6 +18,7 @@ from simloop.distributions import Distribution
 from simloop.errors import InputError
 from simloop.learn.learner import Clock, Learner, Progress, Trained, silent
 from simloop.learn.policy import Policy
+from simloop.learn.repeatable import repeatable
 from simloop.learn.state import keep_state, kept_state
 from simloop.randomness import stream
 from simloop.worlds.environment import Environment
@@ -77,6 +78,20 @@ class Reinforcement(Learner):
         progress: Progress = silent,
     ) -> Trained:
         self.check_installed()
+        with repeatable(seed):
+            return self._train(world, task, distribution, steps, seed, folder, begin_from, progress)
+
+    def _train(
+        self,
+        world: World,
+        task: Task,
+        distribution: Distribution,
+        steps: int,
+        seed: int,
+        folder: Path | None,
+        begin_from: Path | None,
+        progress: Progress,
+    ) -> Trained:
         from stable_baselines3.common.utils import set_random_seed
         from stable_baselines3.common.vec_env import VecNormalize
 
