@@ -24,10 +24,12 @@ from simloop.parameters import Parameter, ParameterSpace
 from simloop.trajectories import Channel
 from simloop.worlds.channel import Effect
 from simloop.worlds.physics import Binding, PhysicsWorld, free_joints_spec, show_from, show_stick
+from simloop.worlds.world import Mirror
 
 if TYPE_CHECKING:
     import mujoco
 
+    from simloop.worlds.expert import Expert
     from simloop.worlds.task import Task
 
 _GEAR = 6.0
@@ -177,6 +179,7 @@ class DoublePendulum(PhysicsWorld):
         channels={f"joint{k}": Column(column=f"pos_meas{k}", unit="rad") for k in (1, 2)},
         actions={f"motor{k}": Column(column=f"tau_con{k}", unit="N m") for k in (1, 2)},
     )
+    mirror = Mirror(channels=("joint1", "joint2"), actions=("motor1", "motor2"))
 
     def __init__(self, build: str) -> None:
         design = DESIGNS[build]
@@ -213,6 +216,15 @@ class DoublePendulum(PhysicsWorld):
         from simloop.worlds.swing_up import double_pendulum_tasks
 
         return double_pendulum_tasks()
+
+    def expert(self, task: str | Task | None = None) -> Expert:
+        from simloop.worlds.energy_expert import DoublePendulumExpert
+        from simloop.worlds.swing_up import SwingUp
+
+        doing = self.task(task)
+        if not isinstance(doing, SwingUp) or not doing.active.all():
+            return super().expert(doing)
+        return DoublePendulumExpert(doing, length=self._design.length)
 
     def distributions(self) -> Mapping[str, Distribution]:
         space = self.parameters

@@ -115,6 +115,7 @@ class Environment(gym.vector.VectorEnv[Any, Any, Any]):
         self._return = np.zeros(n)
         self._ended = np.ones(n, dtype=bool)
         self._values = np.zeros((n, sum(c.width for c in self.world.channels)))
+        self._sensed, self._commanded = np.zeros_like(self._values), np.tile(self._rest, (n, 1))
         self._observation: Seen = np.zeros((n, *self._box.shape), dtype=np.float32)
         self._force: Callable[[Array, Array, Array], Array] | None = None
 
@@ -173,7 +174,9 @@ class Environment(gym.vector.VectorEnv[Any, Any, Any]):
         reward = np.array(self.task.reward(before, values, decision), dtype=np.float64)
         reward[diverged | ~live] = 0.0
         self._values = values
-        self._observation = self._seen(self._channel.sense(values))
+        self._sensed = self._channel.sense(values)
+        self._observation = self._seen(self._sensed)
+        self._commanded = decision
         self._step += 1
         self._return += reward
         self._good = np.where(self.task.good(values) & ~diverged, self._good + 1, 0)
@@ -248,7 +251,11 @@ class Environment(gym.vector.VectorEnv[Any, Any, Any]):
         push = np.stack([p for _, p in starts])
         self._channel.begin(ids, drawn, episodes, push, self._rest, values)
         self._observation = self._observation.copy()
-        self._observation[ids] = self._seen(self._channel.sense(values, ids))
+        self._sensed = self._sensed.copy()
+        self._sensed[ids] = self._channel.sense(values, ids)
+        self._observation[ids] = self._seen(self._sensed[ids])
+        self._commanded = self._commanded.copy()
+        self._commanded[ids] = self._rest
         for counter in (self._step, self._good, self._return):
             counter[ids] = 0
         self._ended[ids] = False
@@ -328,6 +335,26 @@ class Environment(gym.vector.VectorEnv[Any, Any, Any]):
     def values(self) -> Array:
         """The true channel values (n, D) of all episodes, without what sensors make of them."""
         return self._values.copy()
+
+    @property
+    def sensed(self) -> Array:
+        """The channel values (n, D) as sensors said them last: what the observations are made of."""
+        return self._sensed.copy()
+
+    @property
+    def observations(self) -> Seen:
+        """What policies saw last, (n, O)."""
+        return self._observation.copy()
+
+    @property
+    def commanded(self) -> Array:
+        """The last decision of each episode, (n, A); before its first one what the task has at rest."""
+        return self._commanded.copy()
+
+    @property
+    def decisions(self) -> NDArray[np.int64]:
+        """How many decisions each episode has taken, (n,)."""
+        return self._step.copy()
 
 
 class SingleEnvironment(gym.Env[Any, Any]):

@@ -10,6 +10,7 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,7 +25,17 @@ from simloop.trajectories import Channel, TrajectorySet
 
 if TYPE_CHECKING:
     from simloop.worlds.environment import Autoreset, Environment
+    from simloop.worlds.expert import Expert
     from simloop.worlds.task import Task
+
+
+@dataclass(frozen=True)
+class Mirror:
+    """A reflection under which a world is itself: the channels (not their rates), actions and parameters that turn."""
+
+    channels: tuple[str, ...]
+    actions: tuple[str, ...]
+    parameters: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,8 +96,15 @@ class World(ABC):
     #: whether recordings are replayed from their first sample to their end instead of in windows: where the motion is
     #: over soon and the start is what was controlled, as in a toss
     whole: bool = False
+    #: by channel the error that counts as one, in its unit, where how much a recording changes says nothing about it: a
+    #: drawer that stays shut
+    tolerances: Mapping[str, float] = MappingProxyType({})
     #: s, lengths of the windows that a gap is measured at where nobody says which
     horizons: tuple[float, ...] = (0.2, 0.5)
+    #: the reflection that changes nothing, if there is one
+    mirror: Mirror | None = None
+    #: channel -> the largest size that the machine itself allows, where that is known
+    machine_limits: Mapping[str, float] = MappingProxyType({})
 
     @property
     def measured(self) -> tuple[Channel, ...]:
@@ -200,6 +218,10 @@ class World(ABC):
         if name not in own:
             raise unknown(f"task of world {self.name!r}:", name, own)
         return own[name]
+
+    def expert(self, task: str | Task | None = None) -> Expert:
+        """Return someone who can do a task, by default the world's first, and knows the true state and parameters."""
+        raise InputError(f"world {self.name!r} has no expert for task {self.task(task).name!r}")
 
     def make(
         self,
