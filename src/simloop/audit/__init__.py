@@ -1,4 +1,4 @@
-"""Does a world do what it says?"""
+"""Does a world do what it says, and does a policy do what it seems to?"""
 
 from simloop.audit.parameters import Audit, audit_parameters
 

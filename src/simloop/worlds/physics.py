@@ -11,11 +11,12 @@ are bit-identical for any number of threads and any division of the work.
 from __future__ import annotations
 
 import contextlib
+import copy
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -141,6 +142,25 @@ class PhysicsWorld(World):
         It has the joints of the model, in the same order.
         """
         return self._build()
+
+    def with_model(self, change: Callable[[mujoco.MjSpec], None]) -> Self:
+        """The same world on a changed body: another time step, integrator or solver, softer contacts.
+
+        What is varied, observed and commanded stays; `change` alters the description before it is compiled.
+        """
+        build = self._build
+
+        def changed() -> mujoco.MjSpec:
+            spec = build()
+            change(spec)
+            return spec
+
+        world = copy.copy(self)
+        for name in list(vars(world)):
+            if isinstance(getattr(type(world), name, None), cached_property):  # of the model as it was
+                del world.__dict__[name]
+        world._build = changed
+        return world
 
     @property
     def substeps(self) -> int:

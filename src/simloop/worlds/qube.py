@@ -22,6 +22,7 @@ from simloop.trajectories import Channel
 from simloop.worlds.channel import Effect
 from simloop.worlds.physics import Binding, PhysicsWorld, free_joints_spec, show_from, show_stick
 from simloop.worlds.spreads import around, delay, distributions, positive, space
+from simloop.worlds.world import Mirror
 
 if TYPE_CHECKING:
     import mujoco
@@ -89,6 +90,7 @@ class Qube(PhysicsWorld):
         channels={"arm": Column("states.0", "rad"), "pole": Column("states.1", "rad")},
         actions={"motor": Column("actions_applied.0", "V")},
     )
+    mirror = Mirror(channels=("arm", "pole"), actions=("motor",), parameters=("base.tilt_y", "motor.bias"))
 
     def __init__(self) -> None:
         super().__init__(
