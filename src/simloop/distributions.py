@@ -66,7 +66,7 @@ class Distribution(ABC):
     def from_dict(record: Any, *, source: str = "distribution") -> Distribution:
         """Build the distribution that `to_dict` described; `source` names it in errors."""
         kinds: dict[str, type[Distribution]] = {
-            c.kind: c for c in (Point, Uniform, Normal, Empirical, Mixture, Product)
+            c.kind: c for c in (Point, Uniform, Normal, Empirical, Mixture, Product, Beta)
         }
         if not isinstance(record, dict) or "kind" not in record:
             raise InputError(f"{source}: expected an object with 'kind', 'space' and the values of that kind")
@@ -348,6 +348,65 @@ class Mixture(Distribution):
             "components": [{"kind": c.kind, **c._content()} for c in self.components],
             "weights": self.weights.tolist(),
         }
+
+
+class Beta(Distribution):
+    """Independent Beta distributions between two rows, in each parameter's scale: uniform where both exponents are 1.
+
+    Args:
+        space: the parameter space.
+        low, high: (d,) the ends of the support, physical units.
+        a, b: (d,) the exponents, above 0.
+    """
+
+    kind = "beta"
+
+    def __init__(self, space: ParameterSpace, low: ArrayLike, high: ArrayLike, a: ArrayLike, b: ArrayLike) -> None:
+        super().__init__(space)
+        self.support = Uniform(space, low, high)
+        if space.discrete.any():
+            raise InputError("a beta distribution is over continuous parameters")
+        self.a, self.b = (np.broadcast_to(np.asarray(x, dtype=float), len(space)).copy() for x in (a, b))
+        if not ((self.a > 0) & (self.b > 0)).all():
+            raise InputError("the exponents of a beta distribution must be above 0")
+
+    @property
+    def _ends(self) -> tuple[Array, Array]:
+        return self.space.to_scale(self.support.low), self.space.to_scale(self.support.high)
+
+    def sample(self, n: int, rng: np.random.Generator) -> Array:
+        low, high = self._ends
+        z = low + rng.beta(self.a, self.b, (n, len(self.space))) * (high - low)
+        return np.clip(self.space.from_scale(z), self.support.low, self.support.high)
+
+    @property
+    def mean(self) -> Array:
+        low, high = self._ends
+        return self.space.from_scale(low + self.a / (self.a + self.b) * (high - low))
+
+    def log_prob(self, rows: ArrayLike) -> Array:
+        from scipy.stats import beta
+
+        x = np.atleast_2d(np.asarray(rows, dtype=float))
+        low, high = self._ends
+        u = self._fraction(x)
+        inside = ((x >= self.support.low) & (x <= self.support.high)).all(axis=1)
+        density = (beta.logpdf(u, self.a, self.b) - np.log(high - low)).sum(axis=1) - _log_jacobian(self.space, x)
+        return np.where(inside, density, -np.inf)
+
+    def fractions(self, rows: Array) -> Array:
+        """Logarithms of the fractions of the support below and above rows (n, d): (2, n, d)."""
+        u = np.clip(self._fraction(rows), 1e-12, 1 - 1e-12)
+        return np.stack([np.log(u), np.log1p(-u)])
+
+    def _fraction(self, rows: Array) -> Array:
+        low, high = self._ends
+        inside = np.clip(rows, self.support.low, self.support.high)
+        return np.asarray((self.space.to_scale(inside) - low) / (high - low))
+
+    def _content(self) -> dict[str, Any]:
+        return {"low": self.support.low.tolist(), "high": self.support.high.tolist(),
+                "a": self.a.tolist(), "b": self.b.tolist()}  # fmt: skip
 
 
 class Product(Distribution):

@@ -15,7 +15,7 @@ and is truncated to the bounds.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -38,6 +38,9 @@ class SimOpt(Method):
         kl: bound on the KL divergence of one update.
         temperature: smallest temperature of the weights.
         horizon: s, length of the windows.
+        covariance: `full` is the paper's update; `scaled` keeps the shape of the first covariance and moves its size
+            alone, as the authors' later code does ("covariance damping"): for few samples in many dimensions, of which
+            the full update would be noise.
     """
 
     name: ClassVar[str] = "simopt"
@@ -49,6 +52,7 @@ class SimOpt(Method):
     kl: float = 1.0
     temperature: float = 1e-3
     horizon: float = 0.2
+    covariance: Literal["full", "scaled"] = "full"
 
     def adapt(self, comparison: Comparison, prior: Normal, books: Books) -> tuple[Normal, dict[str, Any]]:
         space = prior.space
@@ -68,6 +72,8 @@ class SimOpt(Method):
             weights, temperature = reps_weights(cost, self.kl, self.temperature)
             z = space.to_scale(rows)
             mean, covariance = moved_normal(distribution, z, weights)
+            if self.covariance == "scaled":
+                covariance = scaled_covariance(distribution.covariance, covariance)
             record = {
                 "iteration": i + 1,
                 "cost": float(cost[np.isfinite(cost)].mean()),
@@ -122,6 +128,12 @@ def moved_normal(distribution: Normal, z: Array, weights: Array) -> tuple[Array,
     to_old = np.linalg.cholesky(distribution.covariance) @ np.linalg.inv(np.linalg.cholesky(flat))
     covariance = to_old @ new @ to_old.T
     return distribution.space.to_scale(distribution.mean) + new_mean - flat_mean, (covariance + covariance.T) / 2
+
+
+def scaled_covariance(old: Array, new: Array) -> Array:
+    """The old covariance (d, d) times the square root of the mean variance of `new` in its units."""
+    size = np.trace(np.linalg.solve(old, new)) / len(old)
+    return np.asarray(np.sqrt(size) * old)
 
 
 def weighted_normal(z: Array, weights: Array) -> tuple[Array, Array]:
