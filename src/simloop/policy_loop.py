@@ -26,13 +26,14 @@ from pydantic import Field, field_validator
 from simloop.adapt import Adaptation, Comparison, Method, get_method
 from simloop.adapt.acted import ActedComparison
 from simloop.adapt.adaptation import Progress, silent
-from simloop.config import Strict, read_yaml
+from simloop.config import Strict, parse_value, read_yaml
 from simloop.distributions import Distribution, Normal
 from simloop.errors import InputError
 from simloop.learn import Learner, Policy, Trained, get_learner
 from simloop.learn.evaluate import evaluate, live_score
 from simloop.learn.randomisation import randomisation
 from simloop.loop import AdaptStep, describe_world, relative_to, versions
+from simloop.policy_rollouts import beside_simulated
 from simloop.runs import TRAINING, Resume, Run, read_run, write_json
 from simloop.targets import live_target
 from simloop.targets.live import LiveTarget
@@ -68,8 +69,8 @@ class PolicyLoopFile(Strict):
     iterations: int = Field(default=3, ge=0)
     #: real rollouts of each iteration
     rollouts: int = Field(default=3, ge=1)
-    #: whether an adaptation looks at the rollouts of all iterations so far, or as in the paper at the last ones
-    remember: bool = True
+    #: whether an adaptation looks at the rollouts of all iterations so far; in the paper it does at the last ones
+    remember: bool = False
     arms: list[Literal["none", "wide"]] = Field(default=["none", "wide"])
     #: episodes on the target that policies are scored in
     episodes: int = Field(default=100, ge=1)
@@ -95,6 +96,15 @@ class PolicyLoopFile(Strict):
         folder = Path(path).parent
         changes = {k: relative_to(folder, getattr(file, k)) for k in ("world", "mapping")}
         return file.model_copy(update=changes)
+
+    @staticmethod
+    def describes(path: str | Path) -> bool:
+        """Whether a loop's file is one with policies: it says what is learned, or names one target to act on."""
+        try:
+            content = parse_value(Path(path).read_text(encoding="utf-8"), str(path))
+        except (OSError, UnicodeDecodeError):
+            return False  # `read` says what is wrong with it
+        return isinstance(content, dict) and ("learn" in content or isinstance(content.get("target"), str))
 
 
 @dataclass(frozen=True)
@@ -167,6 +177,14 @@ class _Loop:
         target = Rollouts.joined([r for _, r in acted]).as_target()
         return Comparison(observed(self.world, target.recordings.channels), target)
 
+    def show(self, i: int, policy: Policy, rollouts: Rollouts, before: Distribution, after: Distribution) -> None:
+        """Keep for the report what the policy did on the target, and what it does under both distributions."""
+        arms = {"before": before} if self.method is None else {"before": before, "after": after}
+        self.run.stage(
+            f"acted-{i}",
+            lambda: beside_simulated(self.world, self.task, policy, rollouts, arms, seed=self.file.seed),
+        )
+
     def adapt(
         self, i: int, current: Distribution, acted: list[tuple[Policy, Rollouts]], progress: Progress
     ) -> Distribution:
@@ -237,7 +255,9 @@ def _iterate(loop: _Loop, current: Distribution, progress: Progress, say: Callab
             break
         rollouts = loop.act(name, policy, first=i * loop.file.rollouts)
         acted = [*acted, (policy, rollouts)] if loop.file.remember else [(policy, rollouts)]
+        drawn = current
         current = loop.adapt(i, current, acted, progress)
+        loop.show(i, policy, rollouts, drawn, current)
         before = name
     write_json(loop.run.folder / "distribution.json", current.to_dict())
 
