@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from simloop.adapt.comparison import Comparison
+from simloop.distributions import Distribution
 from simloop.gap.simopt_discrepancy import TOLERANCE, filtered_norms
 from simloop.learn.policy import Actor, begin
 from simloop.parameters import Array
@@ -98,19 +99,45 @@ class ActedComparison(Comparison):
 
     def _rollout(self, actor: Actor, rows: Array, state: Array, decisions: int) -> Array:
         """One policy's rollouts from states (m, S) under rows (m, d): (m, K, D), NaN from where one diverged."""
-        m = len(rows)
-        envs = self._acting.make(m, task=replace(self._task, seconds=1e9), autoreset="disabled")
-        options: dict[str, Any] = {"parameters": rows, "state": state}
-        observations, _ = envs.reset(options=options)
-        begin(actor, np.ones(m, dtype=bool))
-        out = np.full((m, decisions, sum(c.width for c in self.world.channels)), np.nan)
-        over: NDArray[np.bool_] = np.zeros(m, dtype=bool)
-        for k in range(decisions):
-            observations, _, terminated, truncated, _ = envs.step(actor(observations))
-            ended = terminated | truncated
-            out[~over, k] = envs.values[:, self._columns][~over]
-            over |= ended
-            if ended.any():
-                envs.reset(options={"reset_mask": ended})
-                begin(actor, ended)
-        return out
+        return act_again(self._acting, self._task, actor, rows, state, decisions)[..., self._columns]
+
+
+def act_again(
+    world: World,
+    task: Task,
+    actor: Actor,
+    rows: Array,
+    state: Array,
+    decisions: int,
+    *,
+    distribution: Distribution | None = None,
+) -> Array:
+    """Let a policy act from given states; return the true channel values after each decision, (m, K, D).
+
+    They are NaN from where an episode diverged or the task ended it.
+
+    Args:
+        world: where it acts.
+        task: for what.
+        actor: the policy.
+        rows: (m, d) parameters of each rollout.
+        state: (m, S) where each begins.
+        decisions: K.
+        distribution: what the rows are of, where that has more columns than the world's own parameters.
+    """
+    m = len(rows)
+    envs = world.make(m, task=replace(task, seconds=1e9), randomization=distribution, autoreset="disabled")
+    options: dict[str, Any] = {"parameters": rows, "state": state}
+    observations, _ = envs.reset(options=options)
+    begin(actor, np.ones(m, dtype=bool))
+    out = np.full((m, decisions, sum(c.width for c in world.channels)), np.nan)
+    over: NDArray[np.bool_] = np.zeros(m, dtype=bool)
+    for k in range(decisions):
+        observations, _, terminated, truncated, _ = envs.step(actor(observations))
+        ended = terminated | truncated
+        out[~over, k] = envs.values[~over]
+        over |= ended
+        if ended.any():
+            envs.reset(options={"reset_mask": ended})
+            begin(actor, ended)
+    return out

@@ -45,9 +45,9 @@ class ObservedWorld(World):
         if not self.channels:
             raise InputError(f"the recordings hold none of the channels of {world.name!r}")
         #: columns of the world's channels that are observed
-        self.kept = _places(world.channels, self.channels, columns(world.channels))
-        self._position = _places(world.measured, self.measured, columns(world.measured))
-        self._rate = _places(world.measured, self.measured, tangents(world.measured))
+        self.kept = places(world.channels, self.channels, columns(world.channels))
+        self._position = places(world.measured, self.measured, columns(world.measured))
+        self._rate = places(world.measured, self.measured, tangents(world.measured))
         self._check_state()
 
     def _check_state(self) -> None:
@@ -93,7 +93,7 @@ class ObservedWorld(World):
         )
 
 
-def _places(have: Sequence[Channel], want: Sequence[Channel], where: Sequence[slice]) -> list[int]:
+def places(have: Sequence[Channel], want: Sequence[Channel], where: Sequence[slice]) -> list[int]:
     """The columns of `want` among those of `have`."""
     at = {c.name: s for c, s in zip(have, where, strict=True)}
     return [j for c in want for j in range(at[c.name].start, at[c.name].stop)]
