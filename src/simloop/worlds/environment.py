@@ -83,6 +83,7 @@ class Environment(gym.vector.VectorEnv[Any, Any, Any]):
         self._substeps = world.substeps
         low, high = (np.array(x, dtype=np.float32)[self._active] for x in (task.low, task.high))
         self._limits = gym.spaces.Box(low, high, dtype=np.float32)
+        self._low, self._high = low.astype(np.float64), high.astype(np.float64)
         self.single_action_space = self._limits
         seen = task.observe(np.zeros((1, sum(c.width for c in world.channels))))
         self._box = gym.spaces.Box(-np.inf, np.inf, seen.shape[1:], np.float32)
@@ -97,7 +98,12 @@ class Environment(gym.vector.VectorEnv[Any, Any, Any]):
         self.batch = world.batch(self.parameters[:, : self._own])
         self._read = world.reader(self.batch)
         self._qpos, self._qvel, self._ctrl = (self.batch.bind(f) for f in ("qpos", "qvel", "ctrl"))
-        self._push = np.zeros((num_envs, len(world.actions)))
+        self._spread = sum(c.tangent for c in world.channels)
+        self._force_columns = [j for j, name in enumerate(self._space.names) if name.startswith(FORCE)]
+        self._start_spread, self._push_spread = (
+            [(j, self._space.index(kind + c.name)) for j, c in enumerate(of) if kind + c.name in self._space.names]
+            for kind, of in ((START, [c for c in world.channels for _ in range(c.tangent)]), (PUSH, world.actions))
+        )
         self._rest = np.array(task.rest or np.zeros(len(world.actions)), dtype=float)
         self.episode = np.zeros(num_envs, dtype=np.int64)
         self.diverged = 0
@@ -168,7 +174,7 @@ class Environment(gym.vector.VectorEnv[Any, Any, Any]):
         before = self._values
         self._simulate(self._channel.act(decision))
         values = self._read()
-        diverged = self.batch.warning[..., 1].any(axis=1) | ~np.isfinite(values).all(axis=1)
+        diverged = self._diverged(values)
         if diverged.any():
             values[diverged] = before[diverged]
         reward = np.array(self.task.reward(before, values, decision), dtype=np.float64)
@@ -190,6 +196,12 @@ class Environment(gym.vector.VectorEnv[Any, Any, Any]):
             if self.autoreset == "same-step":
                 self._replace(infos)
         return self._observation.copy(), reward, terminated, truncated, infos
+
+    def _diverged(self, values: Array) -> NDArray[np.bool_]:
+        """Where the engine gave up or channel values (n, D) are no numbers, (n,)."""
+        if not self.batch.warning.any() and np.isfinite(values).all():  # the rule, and cheaper to know of all at once
+            return np.zeros(self.num_envs, dtype=bool)
+        return np.asarray(self.batch.warning[..., 1].any(axis=1) | ~np.isfinite(values).all(axis=1))
 
     def _add_outcomes(self, infos: dict[str, Any], diverged: NDArray[np.bool_]) -> None:
         """Say of the episodes that ended how they did."""
@@ -236,19 +248,19 @@ class Environment(gym.vector.VectorEnv[Any, Any, Any]):
         else:
             drawn = np.broadcast_to(self._space.check(rows), (self.num_envs, len(self._space)))[ids]
         self.parameters[ids], self.episode[ids] = drawn, episodes
-        starts = [self._start(int(e), r) for e, r in zip(episodes, drawn, strict=True)]
+        first, push = self._starts(episodes, drawn)
         own, batch = drawn[:, : self._own], self.batch
         every = None if len(ids) == self.num_envs else ids
         self.world.write(batch, own, every)
         batch.reset(every, stage=0)
-        first = np.stack([s for s, _ in starts]) if state is None else np.asarray(state, dtype=float)[ids]
+        if state is not None:
+            first = np.asarray(state, dtype=float)[ids]
         self._qpos[ids], self._qvel[ids] = first[:, : self.world.model.nq], first[:, self.world.model.nq :]
         self._ctrl[ids] = self._rest
         self._read.refresh(every)
         values = self._read()[ids]
         self._values = self._values.copy()  # what was before an episode ended stays what it was
         self._values[ids] = values
-        push = np.stack([p for _, p in starts])
         self._channel.begin(ids, drawn, episodes, push, self._rest, values)
         self._observation = self._observation.copy()
         self._sensed = self._sensed.copy()
@@ -263,10 +275,6 @@ class Environment(gym.vector.VectorEnv[Any, Any, Any]):
             force = self._residual.force(self.parameters[:, self._force_columns])
             self._force = force(np.arange(self.num_envs))
 
-    @property
-    def _force_columns(self) -> list[int]:
-        return [j for j, name in enumerate(self._space.names) if name.startswith(FORCE)]
-
     def _drawn(self, episodes: NDArray[np.int64]) -> Array:
         """The parameters that episodes draw, (m, d): in blocks of numbers, so that they do not depend on the batch."""
         for block in np.unique(episodes // _BLOCK).tolist():
@@ -277,19 +285,24 @@ class Environment(gym.vector.VectorEnv[Any, Any, Any]):
         self._rows = {b: rows for b, rows in self._rows.items() if b >= oldest}
         return drawn
 
-    def _start(self, episode: int, row: Array) -> tuple[Array, Array]:
-        """Draw the state (S,) that an episode starts from, and the constant that is added to its actions (A,)."""
-        rng = stream(self.seed, "start", episode)
-        positions, rates = self.task.start(rng)
-        state = self.world.state(np.asarray(positions, dtype=float), np.asarray(rates, dtype=float))
-        push = np.zeros(len(self.world.actions))
-        names = self._space.names
-        if any(n.startswith((START, PUSH)) for n in names):
-            value = dict(zip(names, row, strict=True))
-            by = np.array([value.get(START + c.name, 0.0) for c in self.world.channels for _ in range(c.tangent)])
-            state = displaced_state(self.world, state[None], (by * rng.standard_normal(len(by)))[None])[0]
-            push = np.array([value.get(PUSH + a.name, 0.0) for a in self.world.actions])
-            push = push * rng.standard_normal(len(push))
+    def _starts(self, episodes: NDArray[np.int64], rows: Array) -> tuple[Array, Array]:
+        """Draw the states (m, S) that episodes start from, and the constants that are added to their actions (m, A)."""
+        by, push = np.zeros((len(rows), self._spread)), np.zeros((len(rows), len(self.world.actions)))
+        drawn = []
+        for i, episode in enumerate(episodes.tolist()):
+            rng = stream(self.seed, "start", episode)
+            drawn.append(self.task.start(rng))
+            if self._start_spread or self._push_spread:
+                by[i], push[i] = rng.standard_normal(by.shape[1]), rng.standard_normal(push.shape[1])
+        positions, rates = (np.array(x, dtype=float) for x in zip(*drawn, strict=True))
+        state = self.world.state(positions, rates)
+        if self._start_spread or self._push_spread:
+            for draws, spread in ((by, self._start_spread), (push, self._push_spread)):
+                scale = np.zeros_like(draws)
+                for j, column in spread:
+                    scale[:, j] = rows[:, column]
+                draws *= scale
+            state = displaced_state(self.world, state, by)
         return state, push
 
     def _simulate(self, control: Array) -> None:
@@ -315,15 +328,18 @@ class Environment(gym.vector.VectorEnv[Any, Any, Any]):
     def _checked(self, actions: ArrayLike) -> Array:
         """Return decisions (n, A) for all of the world's actions, inside their limits."""
         x = np.asarray(actions, dtype=np.float64)
-        width = int(self._active.sum())
+        width = len(self._low)
         if x.shape != (self.num_envs, width):
             raise InputError(f"actions must have shape ({self.num_envs}, {width}), got {x.shape}")
         if not np.isfinite(x).all():
             i, j = np.argwhere(~np.isfinite(x))[0]
             names = [a.name for a, used in zip(self.world.actions, self._active, strict=True) if used]
             raise InputError(f"action {names[j]!r} is {x[i, j]} in place {i}: expected a finite number")
+        inside = np.clip(x, self._low, self._high)
+        if width == len(self._active):
+            return inside
         decision = np.tile(np.array(self.task.low, dtype=float), (self.num_envs, 1))
-        decision[:, self._active] = np.clip(x, self._limits.low, self._limits.high)
+        decision[:, self._active] = inside
         return decision
 
     def _infos(self) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from simloop.parameters import Array, ParameterSpace
 from simloop.randomness import stream
 from simloop.trajectories import columns, displaced, tangents
 from simloop.worlds.channel import ControlChannel
-from simloop.worlds.uncertain import DROP, LAG, NOISE, STEP
+from simloop.worlds.uncertain import DROP, LAG, NOISE, PUSH, STEP
 from simloop.worlds.world import World
 
 #: decisions of an episode whose noise is drawn at once
@@ -65,10 +65,14 @@ class LoopChannel:
         self._used = {id(array) for array, _, _ in self._kept}
         longest = max((space.high[c] for a, _, c in self._kept if a is self._delay), default=0.0) / self._dt
         latest = max((space.high[c] for a, _, c in self._kept if a is self._lag), default=0.0) / (self._dt * steps)
-        self._past = np.zeros((math.ceil((longest + 1) / steps) + 1, n, width))  # decisions, a ring
+        self._past = np.zeros((math.ceil((longest + 1) / steps) + 1, n, width))  # decisions, the newest first
         self._readings = np.zeros((math.ceil(latest) + 2, n, values))  # true readings, a ring
-        self._back = np.zeros((2, n, steps, width), dtype=np.int64)
-        self._blend = np.zeros((n, 1, width))
+        #: where in all of `_past` the samples stand that are held just after and just before the delayed time, and
+        #: what they are multiplied with
+        self._at = np.zeros((2, n, steps, width), dtype=np.int64)
+        self._weight = np.zeros((2, n, 1, width))
+        self._pushed = self._has(self._bias) or any(name.startswith(PUSH) for name in space.names)
+        self._flat = all(c.width == c.tangent for c in world.channels)
         self._last = np.zeros((n, values))  # what was seen last
         self._now = 0
         self._age = np.zeros(n, dtype=np.int64)
@@ -100,9 +104,12 @@ class LoopChannel:
         if self._has(self._delay):
             delay = self._delay[ids, None] / self._dt
             whole = np.floor(delay).astype(np.int64)
-            self._blend[ids] = delay - whole
-            for k in range(2):  # the samples held just after and just before the delayed time, in decisions back
-                self._back[k, ids] = (np.arange(self._steps)[:, None] - whole - k) // self._steps
+            gain, blend, width = self._gain[ids, None], delay - whole, self._gain.shape[1]
+            self._weight[0, ids], self._weight[1, ids] = gain * (1 - blend), gain * blend
+            own = ids[:, None, None] * width + np.arange(width)
+            for k in range(2):
+                back = (whole + k - np.arange(self._steps)[:, None] + self._steps - 1) // self._steps  # in decisions
+                self._at[k, ids] = back * self._gain.size + own
         self._past[:, ids] = rest
         self._readings[:, ids] = values
         self._last[ids] = values
@@ -124,48 +131,52 @@ class LoopChannel:
     def act(self, decision: Array) -> Array:
         """Take decisions (n, A): what reaches the body, (n, k, A), or (n, 1, A) where it is constant meanwhile."""
         at = self._age % _BLOCK
-        width, depth = decision.shape[1], len(self._past)
+        width = decision.shape[1]
         if self._has(self._lost):
             lost = self._chances[self._all, at, :width] < self._lost
-            decision = np.where(lost, self._past[self._now % depth], decision)
+            decision = np.where(lost, self._past[0], decision)
         self._now += 1
-        self._past[self._now % depth] = decision
+        self._past[1:] = self._past[:-1]
+        self._past[0] = decision
         if self._has(self._delay):
-            places, motors = self._all[:, None, None], np.arange(width)
-            later, earlier = (self._past[(self._now + back) % depth, places, motors] for back in self._back)
-            gain = self._gain[:, None]
-            out = later * (gain * (1 - self._blend)) + earlier * (gain * self._blend)
+            out = self._past.take(self._at[0])
+            out *= self._weight[0]
+            earlier = self._past.take(self._at[1])
+            earlier *= self._weight[1]
+            out += earlier
         else:
             out = (self._gain * decision)[:, None]
-        out = out + self._bias[:, None]
+        if self._pushed:
+            out += self._bias[:, None]
         if self._has(self._shake):
             draws = self._normals[self._all, at, : self._steps * width].reshape(-1, self._steps, width)
             out = out + self._shake[:, None] * draws
         self._age += 1
-        if self._normals.size or self._chances.size:
-            self._draw(np.flatnonzero(self._age % _BLOCK == 0))
-        return out
+        if (self._normals.size or self._chances.size) and (at == _BLOCK - 1).any():
+            self._draw(np.flatnonzero(at == _BLOCK - 1))
+        return np.asarray(out)
 
     def sense(self, values: Array, ids: NDArray[np.int64] | None = None) -> Array:
         """What sensors say of true readings (m, D) in the places `ids`, by default all of them: (m, D)."""
         ids = self._all if ids is None else ids
-        at, depth = self._age[ids] % _BLOCK, len(self._readings)
-        self._readings[self._now % depth, ids] = values
-        seen = values
+        at, seen = self._age[ids] % _BLOCK, values
         if self._has(self._lag):
+            depth = len(self._readings)
+            self._readings[self._now % depth, ids] = values
             lag = self._lag[ids] / (self._dt * self._steps)
             whole = np.floor(lag).astype(np.int64)
             places, which = ids[:, None], np.arange(values.shape[1])
             later, earlier = (self._readings[(self._now - whole - k) % depth, places, which] for k in range(2))
             seen = later + (lag - whole) * (earlier - later)
         if self._has(self._noise):
-            draws = self._normals[ids, at, -self._noise.shape[1] :]
-            seen = displaced(seen, draws * self._noise[ids], self._channels)
+            by = self._normals[ids, at, -self._noise.shape[1] :]
+            by *= self._noise[ids]
+            seen = seen + by if self._flat else displaced(seen, by, self._channels)
         if self._has(self._step):
             step = self._step[ids]
             seen = np.where(step > 0, np.round(seen / np.where(step > 0, step, 1.0)) * step, seen)
         if self._has(self._drop):
             lost = self._chances[ids, at, -values.shape[1] :] < self._drop[ids]
             seen = np.where(lost & (self._age[ids] > 0)[:, None], self._last[ids], seen)
-        self._last[ids] = seen
+            self._last[ids] = seen
         return np.asarray(seen)
