@@ -188,6 +188,65 @@ def plan(
         seed: of the excitations and the draws.
         progress: told of each draw.
     """
+    found = consider(
+        world, distribution, n, limits=limits, ranges=ranges, noise=noise, recorded=recorded, seconds=seconds,
+        horizon=horizon, candidates=candidates, draws=draws, seed=seed, progress=progress,
+    )  # fmt: skip
+    chosen, gains, spreads = greedy(found.informations, found.root, n)
+    names = world.parameters.names
+    proposals = [
+        Proposal(found.kept[c], gain, dict(zip(names, (after / before).tolist(), strict=True)))
+        for c, gain, before, after in zip(chosen, gains, spreads, spreads[1:], strict=False)
+    ]
+    return Plan(
+        world=world,
+        seconds=seconds,
+        proposals=proposals,
+        limits=dict(zip((a.name for a in world.actions), found.largest.tolist(), strict=True)),
+        ranges=dict(ranges or {}),
+        considered=len(found.kept) + found.strayed,
+        strayed=found.strayed,
+        before=spreads[0],
+        after=spreads[-1],
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Considered:
+    """Excitations that could be recorded, and what each would tell.
+
+    Attributes:
+        kept: those C that stay within their ranges.
+        strayed: how many do not.
+        informations: (K, C, d, d) Fisher information of each under each of K draws.
+        root: (d, r) of the covariance of what is known now.
+        largest: (A,) the largest action of each actuator.
+    """
+
+    kept: list[Excitation]
+    strayed: int
+    informations: Array
+    root: Array
+    largest: Array
+
+
+def consider(
+    world: World,
+    distribution: Distribution,
+    n: int,
+    *,
+    limits: Mapping[str, float] | None = None,
+    ranges: Mapping[str, tuple[float, float]] | None = None,
+    noise: Mapping[str, float] | None = None,
+    recorded: Sequence[Array] = (),
+    seconds: float = 4.0,
+    horizon: float | None = None,
+    candidates: int = 64,
+    draws: int = 3,
+    seed: int = 0,
+    progress: Progress = silent,
+) -> Considered:
+    """Look at `candidates` excitations of which n are to be chosen; arguments as of `plan`."""
     _check(world, distribution, n, ranges or {}, candidates, seconds, horizon)
     largest = action_limits(world, limits or {}, recorded)
     excited = excitations(
@@ -209,23 +268,7 @@ def plan(
     for k in range(draws):
         informations.append(information(world, trials[k], played_actions, noise=known, horizon=horizon))
         progress(f"plan: draw {k + 1} of {draws}", (k + 1) / draws)
-    chosen, gains, spreads = greedy(np.array(informations), root, n)
-    names = world.parameters.names
-    proposals = [
-        Proposal(kept[c], gain, dict(zip(names, (after / before).tolist(), strict=True)))
-        for c, gain, before, after in zip(chosen, gains, spreads, spreads[1:], strict=False)
-    ]
-    return Plan(
-        world=world,
-        seconds=seconds,
-        proposals=proposals,
-        limits=dict(zip((a.name for a in world.actions), largest.tolist(), strict=True)),
-        ranges=dict(ranges or {}),
-        considered=len(excited),
-        strayed=len(excited) - len(kept),
-        before=spreads[0],
-        after=spreads[-1],
-    )
+    return Considered(kept, len(excited) - len(kept), np.array(informations), root, largest)
 
 
 def _check(
