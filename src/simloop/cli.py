@@ -221,11 +221,20 @@ def loop(
     resume: Resume = ResumeChoice.if_match,
     json: Json = False,
 ) -> None:
-    """Run the whole loop: gap, adapt, gap on files that no fit saw, report."""
-    from simloop.verbs import run_loop_file
+    """Run the whole loop of a file, with a report; the same command goes on where it was stopped.
 
+    A file about recordings (target: fit and test): gap, adapt, gap on files that no fit saw. A file about policies
+    (learn, and one target to act on): learn in simulation, act on the target, move the randomisation, learn again.
+    """
+    from simloop.policy_loop import PolicyLoopFile
+
+    run: Any
+    if PolicyLoopFile.describes(file):
+        from simloop.verbs_policies import run_policy_loop_file as run
+    else:
+        from simloop.verbs import run_loop_file as run
     with terminal.shown_warnings() as warned, terminal.progress() as show:
-        result = run_loop_file(file, output, resume=resume.value, progress=show, quiet=json)
+        result: Any = run(file, output, resume=resume.value, progress=show, quiet=json)
     if json:
         terminal.print_json({**result.to_dict(), "warnings": warned})
     else:
@@ -391,13 +400,48 @@ def report(run: Annotated[Path, typer.Argument(help="A run's folder.")]) -> None
 
 @app.command()
 def audit(
-    world: World, target: TargetOption = None, columns: Columns = None, seed: Seed = 0, json: Json = False
+    world: Annotated[
+        str,
+        typer.Argument(
+            metavar="WORLD|RUN",
+            help="A world, or a YAML file around your own model; or the folder of a run that trained a policy.",
+        ),
+    ],
+    target: TargetOption = None,
+    columns: Columns = None,
+    episodes: Annotated[
+        int,
+        typer.Option("-n", "--episodes", help="Of a policy: episodes that it is tried in, under each change.", min=8),
+    ] = 100,
+    distribution: Annotated[
+        str | None, typer.Option(help="Of a policy: what episodes are drawn from; by default the default parameters.")
+    ] = None,
+    seed: Seed = 0,
+    json: Json = False,
 ) -> None:
-    """Check a world: does every parameter do something, which cannot be told apart, is it reproducible?
+    """Check a world (does every parameter do something?), or a policy (does it exploit the simulator?).
 
-    Without --target the windows come from the world's own stand-in, driven by random sines. Exits with 1 if a
-    parameter has no effect or results are not reproducible.
+    A world: does every parameter do something, which cannot be told apart, is it reproducible? Without --target the
+    windows come from the world's own stand-in. Exits with 1 if a parameter has no effect or results are not
+    reproducible.
+
+    A policy: its episodes again under changes that physics would not notice, and a watch for energy from nowhere,
+    bodies inside each other, and speeds and forces that the machine does not have. Exits with 1 if it exploits the
+    simulator.
     """
+    if _holds_policy(world):
+        from simloop.verbs_policies import PolicyRun, audit_run
+
+        with terminal.shown_warnings() as warned, terminal.progress() as show:
+            found = audit_run(PolicyRun.read(Path(world)), distribution=distribution, episodes=episodes, seed=seed,
+                              progress=show)  # fmt: skip
+        if json:
+            terminal.print_json({**found.to_dict(), "warnings": warned})
+        else:
+            found.show()
+        if found.exploits:
+            raise typer.Exit(1)
+        return
     chosen, real = _world_and_target(world, target or "standin", columns, seed)
     from simloop.verbs import show_audit
 
@@ -405,6 +449,40 @@ def audit(
         passed = show_audit(chosen, real(), json=json)
     if not passed:
         raise typer.Exit(1)
+
+
+@app.command()
+def forecast(
+    runs: Annotated[list[Path], typer.Argument(help="Folders of runs that trained policies.")],
+    distribution: Annotated[
+        list[str],
+        typer.Option(help="What is known of the machine: a run's folder, a JSON file, prior, wide; may be repeated."),
+    ],
+    episodes: Annotated[int, typer.Option("-n", "--episodes", help="Episodes of the real test.", min=1)] = 20,
+    draws: Annotated[int, typer.Option(help="Machines drawn.", min=20)] = 200,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Also say which recording would shrink the first policy's interval most.")
+    ] = False,
+    world: Annotated[str | None, typer.Option(help="Another world than the policies were trained in.")] = None,
+    task: TaskOption = None,
+    seed: Seed = 0,
+    json: Json = False,
+) -> None:
+    """Say how policies will do on the real machine before anyone runs them there, and which is better."""
+    from simloop.verbs_policies import PolicyRun, forecast_runs
+
+    with terminal.shown_warnings() as warned, terminal.progress() as show:
+        found = forecast_runs([PolicyRun.read(run, world=world, task=task) for run in runs], distribution,
+                              episodes=episodes, draws=draws, plan=plan, seed=seed, progress=show)  # fmt: skip
+    if json:
+        terminal.print_json({**found.to_dict(), "warnings": warned})
+    else:
+        found.show()
+
+
+def _holds_policy(name: str) -> bool:
+    """Whether a name is a folder with a policy in it."""
+    return (Path(name) / "policy").is_dir() or (Path(name) / "policy.json").exists()
 
 
 def _world_and_target(name: str, target: str | None, columns: str | None, seed: int) -> tuple[Any, Any]:

@@ -1,4 +1,4 @@
-"""What the command line's verbs about policies do and print: `train`, `evaluate`, `watch`."""
+"""What the command line's verbs about policies do and print: `train`, `evaluate`, `watch`, and `loop` with policies."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from typing import Any
 
 from simloop import terminal
 from simloop.adapt.adaptation import Progress, silent
+from simloop.audit.cheating import CheatingAudit, audit_policy
 from simloop.distributions import Point
 from simloop.errors import InputError, count
+from simloop.forecast import Forecast, NextRecording, forecast, next_recording
 from simloop.learn import Learner, Policy, Trained, get_learner
 from simloop.learn.evaluate import evaluate, live_score
 from simloop.learn.randomisation import randomisation
@@ -214,11 +216,139 @@ def evaluate_run(
     return EvaluateResult(scores, said, revealed, versions(world))
 
 
+@dataclass(frozen=True)
+class PolicyLoopResult:
+    """A finished loop with policies."""
+
+    record: dict[str, Any]
+    headline: str
+    #: whether the last policy does better than arms that never met the target
+    beside: str
+    report: Path
+
+    @property
+    def scores(self) -> dict[str, dict[str, dict[str, Any]]]:
+        """By iteration and arm, how the policy did on the target (`real`) and in simulation (`simulated`)."""
+        file, stages = self.record["configuration"]["policy loop"], self.record["stages"]
+        names = [*(f"iteration-{i}" for i in range(file["iterations"] + 1)), *(f"arm-{a}" for a in file["arms"])]
+        return {name.replace("-", " "): stages[f"score-{name}"] for name in names}
+
+    def to_dict(self) -> dict[str, Any]:
+        stages = self.record["stages"]
+        costs = [s for name, s in stages.items() if name.startswith(("train-", "adapt-"))]
+        simulated, wall = (sum(s[k] for s in costs) for k in ("simulated_seconds", "wall_seconds"))
+        acted = [s for name, s in stages.items() if name.startswith("acted-")]
+        return {
+            "headline": self.headline,
+            "beside": self.beside,
+            "target": stages["target"],
+            "scores": self.scores,
+            "seconds of acting learned from": sum(sum(s["seconds"]) for s in acted),
+            "seconds of acting tested in": sum(s["real"]["seconds of acting"] for s in self.scores.values()),
+            "years of simulation per hour": years_in_an_hour(simulated, wall),
+            "versions": stages["versions"],
+            "report": str(self.report),
+        }
+
+    def show(self) -> None:
+        rows = []
+        for name, scored in self.scores.items():
+            cells = [name]
+            for place in ("real", "simulated"):
+                s = scored[place]
+                low, high = s["success_interval"]
+                cells += [f"{s['success']:.1%} of {s['episodes']}", f"{low:.1%} to {high:.1%}", f"{s['return']:.4g}"]
+            rows.append(cells)
+        name, each = self.record["stages"]["target"]["name"], ["success", "95 % interval", "return"]
+        terminal.table(
+            ["policy", *each, *(f"simulated {e}" for e in each)], rows, title=f"on {name}, and in simulation"
+        )
+        for sentence in (self.beside, self.headline):
+            if sentence:
+                terminal.say(sentence)
+        found = self.to_dict()
+        terminal.say(f"An hour gives {found['years of simulation per hour']:.3g} years of simulation.")
+        terminal.say(f"report: {self.report}")
+
+
+def run_policy_loop_file(
+    file: Path, folder: Path, *, resume: Resume, progress: Progress = silent, quiet: bool = False
+) -> PolicyLoopResult:
+    """Run the file of a loop with policies into a folder and write the report."""
+    from simloop.policy_loop import PolicyLoopFile, run_policy_loop
+    from simloop.report import opening, write_report
+    from simloop.report.learned import Learned
+
+    asked = PolicyLoopFile.read(file)
+    say = (lambda _: None) if quiet else terminal.say
+    record = run_policy_loop(asked, folder, resume=resume, progress=progress, say=say)
+    outcome = Learned.read(folder)
+    return PolicyLoopResult(record, opening.headline(outcome), opening.beside_it(outcome), write_report(folder))
+
+
 def live_sentence(live: Any) -> str:
     """What a live target is, in one line."""
     if live.provenance == "real machine":
         return f"{live.name}: a real machine, {live.description}"
     return f"{live.name}: NOT REAL: {live.description} ({live.provenance})"
+
+
+def audit_run(
+    run: PolicyRun, *, distribution: str | None, episodes: int, seed: int, progress: Progress = silent
+) -> CheatingAudit:
+    """Ask of a run's policy whether it does the task or exploits the simulator."""
+    drawn = randomisation(run.world, run.task, distribution)
+    return audit_policy(run.world, run.task, run.policy, drawn, episodes=episodes, seed=seed, progress=progress)
+
+
+@dataclass(frozen=True)
+class ForecastResult:
+    """A forecast, and the recording that would narrow it most, where that was asked for."""
+
+    found: Forecast
+    next: NextRecording | None
+    versions: dict[str, str]
+
+    def to_dict(self) -> dict[str, Any]:
+        planned = {"next recording": self.next.to_dict()} if self.next else {}
+        return {**self.found.to_dict(), **planned, "versions": self.versions}
+
+    def show(self) -> None:
+        self.found.show()
+        if self.next:
+            n = self.next
+            terminal.say(
+                f"to know better how {n.policy} does, record {n.excitation.description}: its interval should shrink to"
+                f" {n.width:.0%} of its width"
+            )
+
+
+def forecast_runs(
+    runs: Sequence[PolicyRun],
+    distributions: Sequence[str],
+    *,
+    episodes: int,
+    draws: int,
+    plan: bool,
+    seed: int,
+    progress: Progress = silent,
+) -> ForecastResult:
+    """Forecast how the policies of several runs will do in a real test."""
+    first = runs[0]
+    for run in runs[1:]:
+        if (run.world.name, run.task.name) != (first.world.name, first.task.name):
+            raise InputError(
+                f"{run.name} was trained for {run.task.name!r} in {run.world.name!r}, {first.name} for"
+                f" {first.task.name!r} in {first.world.name!r}: they cannot be compared"
+            )
+    names = [run.name for run in runs]
+    if len(set(names)) < len(names):
+        raise InputError(f"two runs are called alike: {', '.join(names)}; give folders with names of their own")
+    known = [first.world.distribution(name) for name in distributions]
+    found = forecast(first.world, first.task, {run.name: run.policy for run in runs}, known, real_episodes=episodes,
+                     draws=draws, seed=seed, progress=progress)  # fmt: skip
+    planned = next_recording(first.world, known[0], found, first.name) if plan else None
+    return ForecastResult(found, planned, versions(first.world))
 
 
 def training_of(task: Task, learner: str, pairs: Sequence[str], steps: int | None) -> tuple[Learner, int]:
