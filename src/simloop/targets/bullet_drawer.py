@@ -345,14 +345,19 @@ def _arm_urdf() -> str:
 
 
 def _cabinet_urdf(reality: DrawerReality) -> str:
-    """The drawer on its rails: a handle's bar and a front; the frame is at the closed drawer's handle."""
+    """A solid cabinet, and the drawer on its rails: a bar and a front; the frame is at the closed drawer's handle."""
+    depth = LENGTH + 0.06
+    solid = (
+        f'<collision><origin xyz="{CLEARANCE + 0.02 + depth / 2} 0 -0.1"/>'
+        f'<geometry><box size="{depth} 0.52 0.5"/></geometry></collision>'
+    )
     front = (
         f'<collision><origin xyz="{CLEARANCE + 0.01} 0 0"/><geometry><box size="0.02 0.5 0.28"/></geometry></collision>'
     )
     body = _inertial(reality.mass, (0, 0, 0), (0.05, 0.05, 0.05))
     rails = f'<axis xyz="-1 0 0"/><limit lower="0" upper="{LENGTH}" effort="1000" velocity="100"/>'
     return (
-        f'<robot name="cabinet"><link name="cabinet">{_STILL}</link>'
+        f'<robot name="cabinet"><link name="cabinet">{_STILL}{solid}</link>'
         f'<link name="drawer">{body}{_capsule((0, 0, 0), 2 * BAR, RADIUS, np.pi / 2)}{front}</link>'
         f"{_joint('rails', 'prismatic', 'cabinet', 'drawer', (0, 0, 0), (0, 0, 0), rails)}</robot>"
     )
