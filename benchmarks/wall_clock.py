@@ -30,7 +30,7 @@ from simloop.parameters import ParameterSpace
 from simloop.worlds.uncertain import NOISE, uncertain_space
 
 #: of 300 decisions that are rewarded by at most 1
-RETURN = 100.0
+RETURN = 200.0
 SEEDS = (0, 1, 2)
 _MOST = 2_000_000
 #: rollouts of a trial that says which of Stable-Baselines3's vector environments is faster
