@@ -8,6 +8,8 @@ linear_gaussian  methods against a posterior and a population that are known in 
 recovery         parameters injected into stand-ins and found again, 100 times
 planning         planned against random recordings of a simulated machine
 speed            the fits and `simulate` against bare `Batch.rollout` of the same windows
+environments     decisions/s against bare `mujoco.batch`, Gymnasium's vector environments and EnvPool
+wall_clock       s to a fixed return by PPO, against Stable-Baselines3 on its own vector environments
 startup          `--help`, `worlds` and a wrong file name against an empty Python
 new_user         from an MJCF and its CSV logs to a gap, a fit and a report
 """

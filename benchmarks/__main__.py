@@ -17,6 +17,8 @@ NAMES = (
     "planning",
     "recovery",
     "speed",
+    "environments",
+    "wall_clock",
     "startup",
     "new_user",
 )
