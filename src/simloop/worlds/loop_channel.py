@@ -63,6 +63,11 @@ class LoopChannel:
                 if what + c.name in index:
                     self._kept += [(array, j, index[what + c.name]) for j in range(at.start, at.stop)]
         self._used = {id(array) for array, _, _ in self._kept}
+        #: (array, its columns, columns of the parameter row)
+        self._groups = [
+            (array, [j for a, j, _ in self._kept if a is array], [c for a, _, c in self._kept if a is array])
+            for array in {id(a): a for a, _, _ in self._kept}.values()
+        ]
         longest = max((space.high[c] for a, _, c in self._kept if a is self._delay), default=0.0) / self._dt
         latest = max((space.high[c] for a, _, c in self._kept if a is self._lag), default=0.0) / (self._dt * steps)
         self._past = np.zeros((math.ceil((longest + 1) / steps) + 1, n, width))  # decisions, the newest first
@@ -71,6 +76,9 @@ class LoopChannel:
         #: what they are multiplied with
         self._at = np.zeros((2, n, steps, width), dtype=np.int64)
         self._weight = np.zeros((2, n, 1, width))
+        #: control steps from a sample just after and just before each of a decision, rounded up to whole decisions
+        self._since = np.arange(2)[:, None, None, None] - np.arange(steps)[:, None] + steps - 1
+        self._own = np.arange(n * width).reshape(n, 1, width)
         self._pushed = self._has(self._bias) or any(name.startswith(PUSH) for name in space.names)
         self._flat = all(c.width == c.tangent for c in world.channels)
         self._last = np.zeros((n, values))  # what was seen last
@@ -97,22 +105,24 @@ class LoopChannel:
             rest: (A,) what was commanded before they began.
             values: (m, D) true readings at their start.
         """
-        self._bias[ids] = 0.0
-        for array, j, column in self._kept:
-            array[ids, j] = rows[:, column]
-        self._bias[ids] += push
+        if self._pushed:
+            self._bias[ids] = 0.0
+        for array, places, own in self._groups:
+            array[ids[:, None], places] = rows[:, own]
+        if self._pushed:
+            self._bias[ids] += push
         if self._has(self._delay):
             delay = self._delay[ids, None] / self._dt
             whole = np.floor(delay).astype(np.int64)
-            gain, blend, width = self._gain[ids, None], delay - whole, self._gain.shape[1]
+            gain, blend = self._gain[ids, None], delay - whole
             self._weight[0, ids], self._weight[1, ids] = gain * (1 - blend), gain * blend
-            own = ids[:, None, None] * width + np.arange(width)
-            for k in range(2):
-                back = (whole + k - np.arange(self._steps)[:, None] + self._steps - 1) // self._steps  # in decisions
-                self._at[k, ids] = back * self._gain.size + own
+            back = (whole + self._since) // self._steps  # in decisions
+            self._at[:, ids] = back * self._gain.size + self._own[ids]
         self._past[:, ids] = rest
-        self._readings[:, ids] = values
-        self._last[ids] = values
+        if self._has(self._lag):
+            self._readings[:, ids] = values
+        if self._has(self._drop):
+            self._last[ids] = values
         self._age[ids] = 0
         if self._normals.size or self._chances.size:
             for i, episode in zip(ids, episodes, strict=True):
