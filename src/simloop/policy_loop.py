@@ -156,7 +156,10 @@ class _Loop:
         file = self.run.folder / name / "rollouts.npz"
         if not file.exists():
             self.live.rollout(policy, self.file.rollouts, seed=self.file.seed, first=first).save(file)
-        return Rollouts.load(file)
+        rollouts = Rollouts.load(file)
+        self.run.stage(f"acted-{name}", lambda: {"seconds": float(rollouts.seconds.sum()), "rollouts": len(rollouts),
+                                                 "success": float(rollouts.success.mean())})  # fmt: skip
+        return rollouts
 
     def score(self, name: str, policy: Policy, distribution: Distribution, progress: Progress) -> dict[str, Any]:
         """How a policy does on the target, and in the distribution that it was trained in."""

@@ -1,0 +1,81 @@
+"""SimOpt's loop on hidden realities, beside policies that never saw them: `python -m benchmarks closed_loop`.
+
+For each hidden reality (a stand-in; nothing reads what it hides) the loop of a file of `examples/` is run with its
+three rollouts an iteration; beside it policies trained as long under the first distribution (`none`) and under wide
+ranges by hand (`wide`). Success is of 100 episodes on the stand-in that no step reads. The difference to `wide` is given
+with a 95 % interval (Newcombe 1998, method 10), of each reality and pooled over them.
+
+It keeps its runs in `runs/bench-...`, and goes on where it was stopped.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+from benchmarks.table import show
+from simloop.learn.evaluate import success_interval
+from simloop.policy_loop import PolicyLoopFile, run_policy_loop
+
+#: loop file -> hidden realities
+LOOPS = {"examples/drawer.yaml": (0, 3, 4), "examples/pendubot.yaml": (0, 1, 2)}
+
+
+def run(realities: int = 3) -> None:
+    """Print one table for each loop file."""
+    for name, numbers in LOOPS.items():
+        file = PolicyLoopFile.read(name)
+        rows, pooled = [], {"loop": [0, 0], "wide": [0, 0]}
+        for number in numbers[:realities]:
+            target = f"{file.target.split('#')[0]}#{number}"
+            folder = Path("runs") / f"bench-{Path(name).stem}-{number}"
+            result = run_policy_loop(file.model_copy(update={"target": target}), folder)
+            rows.append(_row(target, result, file, pooled))
+        loop, wide = pooled["loop"], pooled["wide"]
+        low, high = difference_interval(*loop, *wide)
+        rows.append(["pooled", "", f"{loop[0] / loop[1]:.3f}", "", f"{wide[0] / wide[1]:.3f}",
+                     f"{loop[0] / loop[1] - wide[0] / wide[1]:+.3f} [{low:+.3f}, {high:+.3f}]", "", ""])  # fmt: skip
+        print(f"\n{name}")
+        show(
+            ["target", "success by iteration", "last [95 %]", "none", "wide", "last - wide [95 %]", "s of acting",
+             "decisions"],
+            rows,
+        )  # fmt: skip
+
+
+def _row(target: str, result: dict[str, Any], file: PolicyLoopFile, pooled: dict[str, list[int]]) -> list[str]:
+    """One hidden reality's line; its counts are added to the pooled ones."""
+    stages = result["stages"]
+    by_iteration = [stages[f"score-iteration-{i}"]["real"] for i in range(file.iterations + 1)]
+    arms = {a: stages[f"score-arm-{a}"]["real"] for a in file.arms}
+    last, wide = by_iteration[-1], arms["wide"]
+    counts = {"loop": _count(last), "wide": _count(wide)}
+    for arm, (k, n) in counts.items():
+        pooled[arm][0] += k
+        pooled[arm][1] += n
+    low, high = success_interval(*counts["loop"])
+    a, b = difference_interval(*counts["loop"], *counts["wide"])
+    acted = sum(stages[f"acted-iteration-{i}"]["seconds"] for i in range(file.iterations))
+    decisions = sum(stages[f"train-iteration-{i}"]["steps"] for i in range(file.iterations + 1))
+    return [
+        target,
+        " ".join(f"{s['success']:.2f}" for s in by_iteration),
+        f"{last['success']:.3f} [{low:.2f}, {high:.2f}]",
+        f"{arms['none']['success']:.3f}" if "none" in arms else "",
+        f"{wide['success']:.3f}",
+        f"{last['success'] - wide['success']:+.3f} [{a:+.3f}, {b:+.3f}]",
+        f"{acted:.0f}",
+        f"{decisions:,}",
+    ]
+
+
+def _count(score: dict[str, Any]) -> tuple[int, int]:
+    return round(score["success"] * score["episodes"]), score["episodes"]
+
+
+def difference_interval(k: int, n: int, j: int, m: int) -> tuple[float, float]:
+    """95 % interval of the difference k / n - j / m of two success rates (Newcombe 1998, method 10)."""
+    p, q = k / n, j / m
+    (a, b), (c, d) = success_interval(k, n), success_interval(j, m)
+    return p - q - math.hypot(p - a, d - q), p - q + math.hypot(b - p, q - c)
