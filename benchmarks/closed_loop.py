@@ -2,8 +2,8 @@
 
 For each hidden reality (a stand-in; nothing reads what it hides) the loop of a file of `examples/` is run with its
 three rollouts an iteration; beside it policies trained as long under the first distribution (`none`) and under wide
-ranges by hand (`wide`). Success is of 100 episodes on the stand-in that no step reads. The difference to `wide` is given
-with a 95 % interval (Newcombe 1998, method 10), of each reality and pooled over them.
+ranges by hand (`wide`). Success is of 100 episodes on the stand-in that no step reads; its difference to that of `wide`
+has a 95 % interval (Newcombe 1998, method 10), of each reality and pooled over them.
 
 It keeps its runs in `runs/bench-...`, and goes on where it was stopped.
 """

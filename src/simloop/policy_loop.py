@@ -188,16 +188,21 @@ class _Loop:
             lambda: beside_simulated(self.world, self.task, policy, rollouts, arms, seed=self.file.seed),
         )
 
-    def adapt(
-        self, i: int, current: Distribution, acted: list[tuple[Policy, Rollouts]], progress: Progress
-    ) -> Distribution:
-        """Move the distribution; a method that searches goes on from where it stands, others begin at the prior."""
-        method = self.method
-        if method is None:
-            return current
+    def first(self, method: Method, current: Distribution) -> Normal:
+        """Where a method begins: one that searches where the distribution stands, others at the prior."""
         start = current if method.starts_from == "search" else self.world.distribution("prior")
         if not isinstance(start, Normal):
             raise InputError(f"{method.name}: starts from a Gaussian, and {self.file.start!r} is a {start.kind}")
+        return start
+
+    def adapt(
+        self, i: int, current: Distribution, acted: list[tuple[Policy, Rollouts]], progress: Progress
+    ) -> Distribution:
+        """Move the distribution by what the policies did on the target."""
+        method = self.method
+        if method is None:
+            return current
+        start = self.first(method, current)
         record = self.run.stage(
             f"adapt-{i + 1}",
             lambda: method.fit(
@@ -228,6 +233,8 @@ def run_policy_loop(
         Run.open(folder, configuration(file, world, task), resume=resume) as run,
     ):
         loop = _Loop(file, run, world, task, live)
+        if loop.method:
+            loop.first(loop.method, start)  # before anything is trained
         run.stage("target", lambda: {"name": live.name, "provenance": live.provenance,
                                      "description": live.description})  # fmt: skip
         _iterate(loop, start, progress, say)
