@@ -53,7 +53,7 @@ def read_yaml(path: str | Path, model: type[M]) -> M:
 def with_options(record: R, options: Mapping[str, Any], name: str) -> R:
     """Return a frozen record of options with some changed; `name` is whose options they are, in errors.
 
-    Options are numbers above 0, tuples of them, truth values, and strings of a `Literal`.
+    Options are numbers above 0, tuples of them, truth values, texts, and strings of a `Literal`.
     """
     kinds = {f.name: get_type_hints(type(record))[f.name] for f in fields(record)}
     changes = {}
@@ -69,6 +69,10 @@ def _option(what: str, kind: Any, value: Any) -> Any:
     if get_origin(kind) is Literal:
         if value not in get_args(kind):
             raise unknown(f"value of {what}:", str(value), get_args(kind))
+        return value
+    if kind is str:
+        if not isinstance(value, str) or not value:
+            raise InputError(f"{what}: expected a text, got {value!r}")
         return value
     if kind is bool:
         if not isinstance(value, bool):

@@ -6,14 +6,30 @@ from typing import Any
 
 from simloop.config import with_options
 from simloop.errors import unknown
+from simloop.learn.cloning import BehaviouralCloning
+from simloop.learn.imitation import Dagger, Distill
 from simloop.learn.learner import Learner, Trained
 from simloop.learn.policy import Actor, Policy, begin
 from simloop.learn.reinforcement import PPO, SAC, RecurrentPPO
 
-__all__ = ["LEARNERS", "PPO", "SAC", "Actor", "Learner", "Policy", "RecurrentPPO", "Trained", "begin", "get_learner"]
+__all__ = [
+    "LEARNERS",
+    "PPO",
+    "SAC",
+    "Actor",
+    "BehaviouralCloning",
+    "Dagger",
+    "Distill",
+    "Learner",
+    "Policy",
+    "RecurrentPPO",
+    "Trained",
+    "begin",
+    "get_learner",
+]
 
 #: learners import what they need of other packages when they train, so this table costs nothing
-LEARNERS: dict[str, type[Learner]] = {c.name: c for c in (PPO, SAC, RecurrentPPO)}
+LEARNERS: dict[str, type[Learner]] = {c.name: c for c in (PPO, SAC, RecurrentPPO, BehaviouralCloning, Dagger, Distill)}
 
 
 def get_learner(name: str, options: dict[str, Any] | None = None) -> Learner:

@@ -59,6 +59,7 @@ class Policy:
         squash: how its output becomes a fraction of the limits: "clip" to [-1, 1], or "tanh".
         mean, scale: (O,) observations are centred and divided by these, then clipped to +-`clip`.
         low, high: (A,) limits of the actions, in their own units.
+        history: how many observations and actions of the past it sees beside the present observation.
         record: the world, the task, the learner and what else made it, JSON-able.
     """
 
@@ -70,6 +71,7 @@ class Policy:
     low: Array
     high: Array
     clip: float = 10.0
+    history: int = 0
     record: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -78,6 +80,7 @@ class Policy:
                         for i in range(count)]  # fmt: skip
         self._mean, self._scale = np.asarray(self.mean), np.asarray(self.scale)
         self._memory: tuple[Float32, Float32] | None = None
+        self._past = History(self.history, len(np.asarray(self.low))) if self.history else None
 
     @property
     def recurrent(self) -> bool:
@@ -86,6 +89,8 @@ class Policy:
 
     def begin(self, places: NDArray[np.bool_]) -> None:
         """Forget what was seen in `places` (n,): new episodes begin there."""
+        if self._past is not None:
+            self._past.begin(places)
         if self._memory is None or len(self._memory[0]) != len(places):
             self._memory = None
             return
@@ -98,18 +103,35 @@ class Policy:
         rows = np.atleast_2d(x)
         if rows.shape[1] != len(self._mean):
             raise InputError(f"this policy sees {len(self._mean)} numbers, got {rows.shape[1]}")
-        seen = np.clip((rows - self._mean) / self._scale, -self.clip, self.clip).astype(np.float32)
+        seen = self.scaled(rows)
+        if self._past is not None:
+            seen = self._past.stacked(seen)
         if self.recurrent:
             out = self._remember(seen)
         else:
             out = np.concatenate([self._chunk(c)[: len(c)] for c in _chunks(seen)])
         fraction = (np.tanh(out) if self.squash == "tanh" else np.clip(out, -1, 1)).astype(np.float64)
+        if self._past is not None:
+            self._past.note(fraction)
         action = self.low + (fraction + 1) / 2 * (self.high - self.low)
         return np.asarray(action if x.ndim == 2 else action[0])
 
+    def scaled(self, observation: Array) -> Float32:
+        """Observations (..., O) as the network sees them."""
+        return scaled(observation, self._mean, self._scale, self.clip)
+
+    def took(self, action: Array) -> None:
+        """Say that (n, A) was done last, where that is not what the policy said; one with a history remembers it."""
+        if self._past is not None:
+            self._past.took(self.fraction(action))
+
+    def fraction(self, action: Array) -> Float32:
+        """Actions (..., A) as fractions of their limits, in [-1, 1]."""
+        return fraction_of(action, np.asarray(self.low), np.asarray(self.high))
+
     def _chunk(self, x: Float32) -> Float32:
         """The perceptron's output of up to `_CHUNK` rows, padded to that many."""
-        padded = _padded(x)
+        padded: Float32 = _padded(x)
         activation = _ACTIVATIONS[self.activation]
         for i, (weight, bias) in enumerate(self._layers):
             padded = padded @ weight + bias
@@ -155,6 +177,7 @@ class Policy:
                 "clip": self.clip,
                 "low": np.asarray(self.low).tolist(),
                 "high": np.asarray(self.high).tolist(),
+                "history": self.history,
                 **self.record,
             },
         )
@@ -172,9 +195,73 @@ class Policy:
             known: dict[str, Any] = {k: record.pop(k) for k in ("activation", "squash", "clip")}
             arrays: dict[str, Any] = {k: np.array(record.pop(k), dtype=float) for k in ("mean", "scale", "low", "high")}
             record.pop("format")
+            known["history"] = int(record.pop("history", 0))  # policies of before had none
             return cls(weights=weights, **arrays, **known, record=record)
         except (KeyError, TypeError, ValueError, OSError, AttributeError, _damage()) as error:
             raise InputError(f"{folder}: damaged policy ({error}); train it again") from None
+
+
+class History:
+    """The last observations and actions of n episodes, as a network sees them beside the present observation."""
+
+    def __init__(self, length: int, actions: int) -> None:
+        self.length, self._actions = length, actions
+        self._seen: Float32 | None = None  # (n, length + 1, O), the latest first
+        self._done: Float32 = np.zeros((0, 0, 0), np.float32)  # (n, length, A)
+        self._new = np.zeros(0, dtype=bool)
+
+    def begin(self, places: NDArray[np.bool_]) -> None:
+        """Forget what was in `places` (n,)."""
+        if self._seen is None or len(self._new) != len(places):
+            self._seen = None
+        else:
+            self._new |= places
+
+    def stacked(self, seen: Float32) -> Float32:
+        """Take the present observations (n, O); return them with the past, (n, O (length + 1) + A length).
+
+        What was before an episode began is its first observation, and no action.
+        """
+        if self._seen is None or len(self._seen) != len(seen):
+            self._seen = np.repeat(seen[:, None], self.length + 1, axis=1)
+            self._done = np.zeros((len(seen), self.length, self._actions), np.float32)
+            self._new = np.zeros(len(seen), dtype=bool)
+        self._seen = np.concatenate([seen[:, None], self._seen[:, :-1]], axis=1)
+        self._seen[self._new] = seen[self._new, None]
+        self._done[self._new] = 0.0
+        self._new[:] = False
+        return np.concatenate([self._seen.reshape(len(seen), -1), self._done.reshape(len(seen), -1)], axis=1)
+
+    def note(self, fraction: Array) -> None:
+        """Remember actions (n, A), as fractions of their limits."""
+        self._done = np.concatenate([fraction.astype(np.float32)[:, None], self._done[:, :-1]], axis=1)
+
+    def took(self, fraction: Float32) -> None:
+        """Put other actions (n, A) in the place of those that were noted last."""
+        self._done[:, 0] = fraction
+
+
+def scaled(observation: Array, mean: Array, scale: Array, clip: float) -> Float32:
+    """Observations (..., O), centred, divided and clipped, as a network sees them."""
+    out: Float32 = np.clip((observation - mean) / scale, -clip, clip).astype(np.float32)
+    return out
+
+
+def fraction_of(action: Array, low: Array, high: Array) -> Float32:
+    """Actions (..., A) as fractions of limits (A,), in [-1, 1]."""
+    return np.clip((action - low) / (high - low) * 2 - 1, -1.0, 1.0).astype(np.float32)
+
+
+def stacked_history(seen: Float32, done: Float32, length: int) -> Float32:
+    """What `History` returns throughout episodes: observations (E, T, O), actions (E, T, A) -> (E, T, ...)."""
+    if not length:
+        return seen
+    before = np.concatenate([np.repeat(seen[:, :1], length, axis=1), seen], axis=1)
+    none = np.concatenate([np.zeros_like(done[:, :1]).repeat(length, axis=1), done], axis=1)
+    steps = seen.shape[1]
+    parts = [before[:, length - k : length - k + steps] for k in range(length + 1)]
+    parts += [none[:, length - k : length - k + steps] for k in range(1, length + 1)]
+    return np.concatenate(parts, axis=2)
 
 
 def _padded(x: Float32) -> Any:

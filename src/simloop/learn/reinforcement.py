@@ -19,7 +19,8 @@ from simloop.errors import InputError
 from simloop.learn.learner import Clock, Learner, Progress, Trained, silent
 from simloop.learn.policy import Policy
 from simloop.learn.repeatable import repeatable
-from simloop.learn.state import keep_state, kept_state
+from simloop.learn.state import keep_state, kept_state, optimizer_arrays, restore_optimizer
+from simloop.learn.teacher import PRIVILEGED
 from simloop.randomness import stream
 from simloop.worlds.environment import Environment
 from simloop.worlds.task import Task
@@ -28,6 +29,8 @@ from simloop.worlds.world import World
 if TYPE_CHECKING:
     from stable_baselines3.common.base_class import BaseAlgorithm
     from stable_baselines3.common.vec_env import VecNormalize
+
+    from simloop.learn.sb3 import BaselinesEnvironment
 
 #: about how many s of training lie between two states that are kept
 _CHUNK_SECONDS = 15.0
@@ -45,6 +48,7 @@ class Reinforcement(Learner):
         learning_rate: of Adam.
         discount: gamma.
         hidden: widths of the hidden layers, of policy and value alike.
+        privileged: whether it sees the parameters of its episode: a teacher, see `learn/teacher.py`.
     """
 
     envs: int = 128
@@ -52,6 +56,7 @@ class Reinforcement(Learner):
     learning_rate: float = 1e-3
     discount: float = 0.99
     hidden: tuple[int, ...] = (64, 64)
+    privileged: bool = False
     #: whether observations and rewards are scaled by their running spread
     scaled: ClassVar[bool] = True
     #: subtrees of the model that its state is made of
@@ -64,6 +69,12 @@ class Reinforcement(Learner):
     @abstractmethod
     def weights(self, model: Any) -> tuple[dict[str, Any], str, str]:
         """The policy's weights as `Policy` names them, its activation, and how its output is squashed."""
+
+    def _adapter(self, environment: Environment) -> BaselinesEnvironment:
+        """The running batch as Stable-Baselines3 wants it."""
+        from simloop.learn.sb3 import BaselinesEnvironment
+
+        return BaselinesEnvironment(environment, privileged=self.privileged)
 
     def train(
         self,
@@ -95,10 +106,8 @@ class Reinforcement(Learner):
         from stable_baselines3.common.utils import set_random_seed
         from stable_baselines3.common.vec_env import VecNormalize
 
-        from simloop.learn.sb3 import BaselinesEnvironment
-
         environment = world.make(self.envs, task=task, randomization=distribution, seed=seed)
-        adapter = BaselinesEnvironment(environment)
+        adapter = self._adapter(environment)
         envs = VecNormalize(adapter, norm_obs=self.scaled, norm_reward=self.scaled, clip_obs=_CLIP, gamma=self.discount)
         model = self.model(envs, seed)
         record: dict[str, Any] = {"chunk": 0, "steps": 0, "wall_seconds": 0.0, "history": []}
@@ -147,8 +156,7 @@ class Reinforcement(Learner):
         for part in self.parts:
             arrays |= {f"{part}/{k}": v for k, v in _flat(getattr(model, part).state_dict()).items()}
         for name, optimizer in self._optimizers(model).items():
-            for index, state in optimizer.state_dict()["state"].items():
-                arrays |= {f"{name}/{index}/{k}": v.numpy() for k, v in state.items()}
+            arrays |= optimizer_arrays(name, optimizer)
         for name in self._scales:
             rms = getattr(envs, name)
             arrays |= {f"{name}/{k}": np.asarray(getattr(rms, k)) for k in ("mean", "var", "count")}
@@ -166,12 +174,7 @@ class Reinforcement(Learner):
                     {k: torch.from_numpy(np.array(arrays[f"{part}/{k}"])) for k in module.state_dict()}
                 )
             for name, optimizer in self._optimizers(model).items():
-                states: dict[int, dict[str, Any]] = {}
-                for key, value in arrays.items():
-                    if key.startswith(f"{name}/"):
-                        _, index, what = key.split("/")
-                        states.setdefault(int(index), {})[what] = torch.from_numpy(np.array(value))
-                optimizer.load_state_dict({**optimizer.state_dict(), "state": states})
+                restore_optimizer(name, optimizer, arrays)
             for name in self._scales:
                 rms = getattr(envs, name)
                 rms.mean, rms.var = np.array(arrays[f"{name}/mean"]), np.array(arrays[f"{name}/var"])
@@ -198,7 +201,7 @@ class Reinforcement(Learner):
 
     def _policy(self, model: Any, envs: VecNormalize, environment: Environment, distribution: Distribution) -> Policy:
         weights, activation, squash = self.weights(model)
-        width = environment.single_observation_space.shape[0]  # type: ignore[index]
+        width = envs.observation_space.shape[0]
         mean = np.array(envs.obs_rms.mean) if self.scaled else np.zeros(width)
         scale = np.sqrt(envs.obs_rms.var + envs.epsilon) if self.scaled else np.ones(width)
         box: Any = environment.single_action_space
@@ -212,7 +215,8 @@ class Reinforcement(Learner):
             high=box.high.astype(float),
             clip=_CLIP,
             record={"world": environment.world.name, "task": environment.task.name, "learner": self.name,
-                    "distribution hash": distribution.hash},
+                    "distribution hash": distribution.hash,
+                    **({PRIVILEGED: list(distribution.space.names)} if self.privileged else {})},
         )  # fmt: skip
 
 

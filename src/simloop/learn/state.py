@@ -52,3 +52,21 @@ def kept_state(folder: Path) -> tuple[dict[str, Any], dict[str, Any]] | None:
         return load(content), record
     except (OSError, KeyError, TypeError, AttributeError, ValueError) as error:
         raise InputError(f"{folder}: damaged training state ({error}); delete this folder and train again") from None
+
+
+def optimizer_arrays(name: str, optimizer: Any) -> dict[str, Any]:
+    """What a PyTorch optimizer has counted, by name, for `keep_state`."""
+    states = optimizer.state_dict()["state"]
+    return {f"{name}/{index}/{k}": v.numpy() for index, state in states.items() for k, v in state.items()}
+
+
+def restore_optimizer(name: str, optimizer: Any, arrays: Mapping[str, Any]) -> None:
+    """Put back what `optimizer_arrays` gave."""
+    import torch
+
+    states: dict[int, dict[str, Any]] = {}
+    for key, value in arrays.items():
+        if key.startswith(f"{name}/"):
+            _, index, what = key.split("/")
+            states.setdefault(int(index), {})[what] = torch.from_numpy(np.array(value))
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": states})

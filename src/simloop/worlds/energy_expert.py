@@ -190,17 +190,25 @@ class DoublePendulumExpert(EnergyExpert):
 class QubeExpert(EnergyExpert):
     """The motor pushes in step with the pole's swing, as hard as energy lacks, and draws the arm back to its middle.
 
+    Torques are in units of what holds the pole level.
+
     Attributes:
-        pump: part of the limit for each unit of energy that lacks; hanging lacks 2.
-        reach: the largest part of the limit that pumps.
-        centre: part of the limit for each rad of the arm.
-        brake: part of the limit for each rad/s of the arm.
+        pump: torque for each unit of energy that lacks; hanging lacks 2.
+        reach: the largest torque that pumps.
+        centre: torque for each rad of the arm.
+        free: what is made up for beyond the arm's damping, in units of the root of the pole's inertia times weight:
+            the arm swings with the pole and gives energy.
+        cone: rad from upright in which the pole is caught.
     """
 
-    pump: float = 1.0
-    reach: float = 1.0
-    centre: float = 0.3
-    brake: float = 0.0
+    weights: tuple[float, float, float, float] = (0.344, 10.0, 0.005, 0.246)
+    effort: float = 3.976
+    catch: float = 3.056
+    pump: float = 11.46
+    reach: float = 0.47
+    centre: float = 0.72
+    free: float = 0.187
+    cone: float = 0.508
 
     def upright(self, angle: Array) -> Array:
         p = self.named
@@ -226,7 +234,7 @@ class QubeExpert(EnergyExpert):
         return a, b, p["motor.delay"][:, None]
 
     def close(self, error: Array, rate: Array) -> Array:
-        return np.asarray(np.abs(error[:, 1]) < 0.5)
+        return np.asarray(np.abs(error[:, 1]) < self.cone)
 
     def level(self) -> Any:
         return -self.named["motor.bias"][:, None]
@@ -238,6 +246,8 @@ class QubeExpert(EnergyExpert):
         cos = -np.cos(error[:, 1])
         energy = own / weight * rate[:, 1] ** 2 / 2 - (cos + 1)  # 0 upright, -2 hanging
         step = np.tanh(20 * rate[:, 1] * cos * np.sqrt(own / weight))
-        part = np.clip(self.pump * energy, -self.reach, self.reach) * step
-        part -= self.centre * error[:, 0] + self.brake * rate[:, 0]
-        return np.asarray((part * self.task.high[0] - p["motor.bias"])[:, None])
+        torque = weight * np.clip(self.pump * energy, -self.reach, self.reach) * step
+        torque += (p["arm.damping"] + self.free * np.sqrt(own * weight)) * rate[:, 0] - self.centre * weight * error[
+            :, 0
+        ]
+        return np.asarray((torque / p["motor.torque"] - p["motor.bias"])[:, None])

@@ -27,6 +27,7 @@ from simloop.worlds.world import Mirror
 if TYPE_CHECKING:
     import mujoco
 
+    from simloop.worlds.expert import Expert
     from simloop.worlds.task import Task
 
 RESISTANCE, MOTOR_CONSTANT = 8.4, 0.042  # ohm, V s/rad
@@ -153,6 +154,13 @@ class Qube(PhysicsWorld):
             speed_limit=60.0,
         )
         return {swing_up.name: swing_up}
+
+    def expert(self, task: str | Task | None = None) -> Expert:
+        from simloop.worlds.energy_expert import QubeExpert
+        from simloop.worlds.swing_up import SwingUp
+
+        doing = self.task(task)
+        return QubeExpert(doing) if isinstance(doing, SwingUp) else super().expert(doing)
 
     def distributions(self) -> Mapping[str, Distribution]:
         return {**super().distributions(), **distributions(TABLE)}
