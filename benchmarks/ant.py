@@ -120,6 +120,23 @@ class Ant(PhysicsWorld):
         return {**super().distributions(), **distributions(TABLE)}
 
 
+def agree(decisions: int = 20) -> float:
+    """Return the largest difference from Gymnasium's own `Ant-v5`, of observations over some decisions."""
+    peer = gym.make("Ant-v5", include_cfrc_ext_in_observation=False).unwrapped
+    batch = Ant().make(1, autoreset="disabled")
+    batch.reset(seed=0)
+    peer.reset(seed=0)
+    state = np.concatenate([batch.batch.bind("qpos")[0], batch.batch.bind("qvel")[0]])
+    peer.set_state(state[:15], state[15:])  # type: ignore[attr-defined]
+    rng, worst = np.random.default_rng(0), 0.0
+    for _ in range(decisions):
+        action = rng.uniform(-1, 1, len(MOTORS)).astype(np.float32)
+        seen, *_ = peer.step(action)
+        batch_seen, *_ = batch.step(action[None])
+        worst = max(worst, float(np.abs(seen - batch_seen[0]).max()))
+    return worst
+
+
 def _build() -> mujoco.MjSpec:
     import mujoco
 

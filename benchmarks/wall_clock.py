@@ -16,6 +16,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -47,7 +48,9 @@ def run() -> None:
           f" {stable_baselines3.__version__}, PyTorch {torch.__version__}; PPO to a return of {RETURN:g}")  # fmt: skip
     for delayed in (False, True):
         peers = {"DummyVecEnv": partial(_dummy, delayed), "SubprocVecEnv": partial(_subprocesses, delayed)}
-        trials = {label: train(make, seed=0, most=_TRIAL * PPO.envs * PPO.horizon)[1] for label, make in peers.items()}
+        trials = {
+            label: train(make, seed=0, most=_TRIAL * PPO.envs * PPO.horizon).seconds for label, make in peers.items()
+        }
         best = min(trials, key=lambda label: trials[label])
         what = "delays and noise in both" if delayed else "neither delay nor noise"
         took = ", ".join(f"{label} took {seconds:.1f} s" for label, seconds in trials.items())
@@ -56,12 +59,13 @@ def run() -> None:
         for seed in SEEDS:
             until = {}
             for label, make in (("simloop", partial(_batch, delayed, seed)), (best, peers[best])):
-                decisions, seconds, inside, reached = train(make, seed=seed, most=_MOST)
-                until[label] = seconds
-                rows.append([seed, label, f"{decisions:,}", f"{seconds:.1f}" if reached else f"> {seconds:.1f}",
-                             f"{inside:.1f}", f"{seconds - inside:.1f}", f"{decisions / seconds:,.0f}"])  # fmt: skip
+                found = train(make, seed=seed, most=_MOST)
+                until[label] = found.seconds
+                rows.append([seed, label, f"{found.decisions:,}", f"{'' if found.reached else '> '}{found.seconds:.1f}",
+                             f"{found.inside:.1f}", f"{found.seconds - found.inside:.1f}", f"{found.cpu:.1f}",
+                             f"{found.decisions / found.seconds:,.0f}"])  # fmt: skip
             ratios.append(until[best] / until["simloop"])
-        show(["seed", "environments", "decisions", "s to the return", "s in environments", "s in learner",
+        show(["seed", "environments", "decisions", "s to the return", "s in environments", "s in learner", "s of CPU",
               "decisions/s"], rows)  # fmt: skip
         print(f"\nratio of s to the return: {', '.join(f'{r:.2f}' for r in ratios)}, median {np.median(ratios):.2f};"
               " target >= 3")  # fmt: skip
@@ -106,8 +110,19 @@ def _subprocesses(delayed: bool) -> Any:
     return SubprocVecEnv([partial(_plain, delayed)] * PPO.envs, start_method="fork")
 
 
-def train(make: Callable[[], Any], *, seed: int, most: int) -> tuple[int, float, float, bool]:
-    """Train until the return is reached; return decisions, s, s of them in environments, and whether it was."""
+@dataclass(frozen=True)
+class Training:
+    """How long a training took: decisions, s, s of them in environments, s of CPU, and whether it got there."""
+
+    decisions: int
+    seconds: float
+    inside: float
+    cpu: float
+    reached: bool
+
+
+def train(make: Callable[[], Any], *, seed: int, most: int) -> Training:
+    """Train until the return is reached, or for `most` decisions."""
     from stable_baselines3.common.callbacks import BaseCallback
     from stable_baselines3.common.vec_env import VecEnvWrapper, VecNormalize
 
@@ -146,8 +161,8 @@ def train(make: Callable[[], Any], *, seed: int, most: int) -> tuple[int, float,
     learner, timed, until = PPO(), Timed(make()), Until()
     envs = VecNormalize(timed, gamma=learner.discount)
     model = learner.model(envs, seed)
-    begun = time.perf_counter()
+    begun, used = time.perf_counter(), time.process_time()
     model.learn(most, callback=until)
-    seconds = time.perf_counter() - begun
+    seconds, cpu = time.perf_counter() - begun, time.process_time() - used
     envs.close()
-    return model.num_timesteps, seconds, timed.inside, until.reached
+    return Training(model.num_timesteps, seconds, timed.inside, cpu, until.reached)
