@@ -38,6 +38,7 @@ from simloop.worlds.drawer.panda import (
     GRIPPER_STIFFNESS,
     HOME,
     JOINTS,
+    SPEED,
     STIFFNESS,
     add_panda,
     add_servos,
@@ -152,6 +153,7 @@ class Drawer(PhysicsWorld):
         {**dict.fromkeys(JOINTS, 0.02), **dict.fromkeys([f"{j}.velocity" for j in JOINTS], 0.2),
          "gripper": 0.01, "gripper.velocity": 0.1, "drawer": 0.01, "drawer.velocity": 0.1}
     )  # fmt: skip
+    machine_limits = MappingProxyType({f"{j}.velocity": s for j, s in zip(JOINTS, SPEED, strict=True)})
 
     def __init__(self) -> None:
         of_channel = {**{j: j for j in JOINTS}, "gripper": "left", "drawer": "drawer"}
