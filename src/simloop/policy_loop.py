@@ -184,7 +184,7 @@ class _Loop:
         """Keep for the report what the policy did on the target, and what it does under both distributions."""
         arms = {"before": before} if self.method is None else {"before": before, "after": after}
         self.run.stage(
-            f"acted-{i}",
+            f"beside-{i}",
             lambda: beside_simulated(self.world, self.task, policy, rollouts, arms, seed=self.file.seed),
         )
 

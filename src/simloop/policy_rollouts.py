@@ -50,18 +50,16 @@ def beside_simulated(
         seed: of the draws.
 
     Returns:
-        how the rollouts went, and under `replays` the trajectories of the first few as the stage `replays` of a loop
-        keeps them: (rollouts, columns, instants) of what was sensed, and of each arm the mean parameters' and the
-        band that holds 90 % of its draws.
+        which of the first few rollouts were a success, and under `replays` their trajectories as the stage
+        `replays` of a loop keeps them: (rollouts, columns, instants) of what was sensed, and of each arm the mean
+        parameters' and the band that holds 90 % of its draws.
     """
     target = rollouts.as_target().recordings
-    how = {"seconds": rollouts.seconds.tolist(), "success": rollouts.success.tolist(),
-           "returns": rollouts.returns.tolist()}  # fmt: skip
     seen = observed(world, target.channels)
     try:
         replay = Replay(seen, target)
     except InputError as error:
-        return {**how, "not compared": str(error)}
+        return {"not compared": str(error)}
     shown = [e for e in range(len(target)) if target.sources[e] in replay.sources][:_SHOWN]
     starts = np.stack([replay.states[replay.sources.index(target.sources[e]), 0] for e in shown])
     channels = [c for c in target.channels if not c.rate_of]
@@ -84,7 +82,7 @@ def beside_simulated(
         simulated = np.moveaxis(acted[:, :, at][..., of_world], -1, -2)
         records[name] = _line_and_band(simulated, np.isnan(measured))
     return {
-        **how,
+        "success": rollouts.success[shown].tolist(),
         "replays": {
             "horizon": decisions * task.decision_dt,
             "time": time.tolist(),

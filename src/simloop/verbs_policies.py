@@ -237,13 +237,13 @@ class PolicyLoopResult:
         stages = self.record["stages"]
         costs = [s for name, s in stages.items() if name.startswith(("train-", "adapt-"))]
         simulated, wall = (sum(s[k] for s in costs) for k in ("simulated_seconds", "wall_seconds"))
-        acted = [s for name, s in stages.items() if name.startswith("acted-")]
+        acted = [s for name, s in stages.items() if name.startswith("acted-iteration-")]
         return {
             "headline": self.headline,
             "beside": self.beside,
             "target": stages["target"],
             "scores": self.scores,
-            "seconds of acting learned from": sum(sum(s["seconds"]) for s in acted),
+            "seconds of acting learned from": sum(s["seconds"] for s in acted),
             "seconds of acting tested in": sum(s["real"]["seconds of acting"] for s in self.scores.values()),
             "years of simulation per hour": years_in_an_hour(simulated, wall),
             "versions": stages["versions"],

@@ -93,6 +93,19 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class Video:
+    """A film in the page itself, with the same words as a `Picture`; `source` is a data URI."""
+
+    kind: ClassVar[str] = "video"
+    title: str
+    label: str
+    caption: str
+    target: str
+    real: bool
+    source: str
+
+
+@dataclass(frozen=True)
 class Code:
     """Text to copy, as it is."""
 
@@ -101,7 +114,7 @@ class Code:
     text: str
 
 
-Block = Text | Points | Table | Picture | Code
+Block = Text | Points | Table | Picture | Video | Code
 
 
 @dataclass(frozen=True)

@@ -11,18 +11,19 @@ from simloop.adapt import Adaptation
 from simloop.report import figures
 from simloop.report.blocks import Picture, Section, Swatch
 from simloop.report.figures import ACCENT, MUTED
+from simloop.report.learned import Learned
 from simloop.report.outcome import Outcome
 from simloop.report.quantities import count, number
 
 
-def section(outcome: Outcome) -> Section | None:
+def section(outcome: Outcome | Learned) -> Section | None:
     """One figure for each method that kept a history."""
     kept = {m: f for m, f in outcome.fits.items() if any("cost" in h for h in f.history)}
     blocks = tuple(_picture(outcome, method, fit, half=len(kept) > 1) for method, fit in kept.items())
     return Section("convergence", "How the searches went", blocks) if blocks else None
 
 
-def _picture(outcome: Outcome, method: str, fit: Adaptation, *, half: bool) -> Picture:
+def _picture(outcome: Outcome | Learned, method: str, fit: Adaptation, *, half: bool) -> Picture:
     costs, best = _series(fit, "cost"), _series(fit, "best")
     values = [y for _, y in [*costs, *best] if y > 0]
     logarithmic = bool(values) and max(values) > 10 * min(values)

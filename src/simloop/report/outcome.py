@@ -89,20 +89,20 @@ class Outcome:
     def read(cls, folder: Path) -> Outcome:
         """Read a run's folder."""
         manifest = folder / "run.json"
-        result = _parsed(manifest, lambda: read_run(folder))
+        result = parsed(manifest, lambda: read_run(folder))
         stages = result["stages"]
-        configuration = _parsed(manifest, lambda: dict(result["configuration"]))
-        methods = _parsed(manifest, lambda: _methods(configuration))
+        configuration = parsed(manifest, lambda: dict(result["configuration"]))
+        methods = parsed(manifest, lambda: _methods(configuration))
         expected = _expected(configuration, methods)
 
         def stage(name: str, read: Callable[[Any], T], empty: T) -> T:
             if name not in stages:
                 return empty
-            return _parsed(folder / "stages" / f"{name}.json", lambda: read(stages[name]))
+            return parsed(folder / "stages" / f"{name}.json", lambda: read(stages[name]))
 
         order = [*methods, *(m for s in stages if (m := s.removeprefix("adapt-")) != s and m not in methods)]
         fits = {m: stage(f"adapt-{m}", Adaptation.from_dict, None) for m in order}
-        world = _parsed(manifest, lambda: _world(configuration, stages.get("asked", {})))
+        world = parsed(manifest, lambda: _world(configuration, stages.get("asked", {})))
         return cls(
             folder=folder,
             result=result,
@@ -116,7 +116,7 @@ class Outcome:
             told_apart=stage("classifier", ToldApart.from_dict, None),
             structure=stage("mismatch", Structure.from_dict, None),
             planned=stage("plan", Planned.from_dict, None),
-            space=_parsed(manifest, lambda: ParameterSpace.from_dict(configuration["world"]["parameters"])),
+            space=parsed(manifest, lambda: ParameterSpace.from_dict(configuration["world"]["parameters"])),
             versions=stage("versions", lambda s: {str(k): str(v) for k, v in s.items()}, {}),
             missing=tuple(name for name in expected if name not in stages),
             world=world,
@@ -124,7 +124,8 @@ class Outcome:
         )
 
 
-def _parsed(file: Path, read: Callable[[], T]) -> T:
+def parsed(file: Path, read: Callable[[], T]) -> T:
+    """What `read` makes of a file of a run; where it is not what simloop writes, one sentence that names it."""
     try:
         return read()
     except InputError:

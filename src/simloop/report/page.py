@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from functools import partial
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
@@ -14,18 +17,26 @@ from simloop.report import (
     convergence,
     correlations,
     coverage,
+    film,
     gaps,
     identifiability,
+    iterations,
+    learning,
     marginals,
     methods,
     mismatch,
+    moved,
     next_recordings,
+    opening,
     reproduce,
+    rollouts,
     speed,
     summary,
     trajectories,
     variation,
 )
+from simloop.report.blocks import Section
+from simloop.report.learned import Learned
 from simloop.report.outcome import Outcome
 from simloop.runs import write_aside
 
@@ -46,6 +57,17 @@ _SECTIONS = (
     speed.section,
     reproduce.section,
 )
+_POLICY_SECTIONS = (
+    opening.section,
+    iterations.section,
+    rollouts.section,
+    moved.section,
+    film.section,
+    learning.section,
+    convergence.section,
+    iterations.speed,
+    reproduce.policy_section,
+)
 
 
 def write_report(folder: Path) -> Path:
@@ -55,22 +77,46 @@ def write_report(folder: Path) -> Path:
     The same run gives the same bytes.
     """
     path = folder / "report.html"
-    text = page(Outcome.read(folder))
+    text = policy_page(Learned.read(folder)) if Learned.describes(folder) else page(Outcome.read(folder))
     with write_aside(path) as file:
         file.write(text.encode())
     return path
 
 
 def page(outcome: Outcome) -> str:
-    """The report as HTML."""
-    try:
-        sections = [s for s in (make(outcome) for make in _SECTIONS) if s is not None]
-        head = {
+    """The report of a loop on recordings, or of an adaptation, as HTML."""
+
+    def head() -> dict[str, Any]:
+        return {
             "headline": summary.first_sentence(outcome),
             "honesty": summary.honesty(outcome),
             "target": summary.target_line(outcome),
-            "not_real": summary.not_real(outcome),
+            "banner": summary.banner(outcome),
         }
+
+    return _page(outcome, head, [partial(make, outcome) for make in _SECTIONS])
+
+
+def policy_page(outcome: Learned) -> str:
+    """The report of a loop with policies, or of a training, as HTML."""
+
+    def head() -> dict[str, Any]:
+        return {
+            "headline": opening.headline(outcome),
+            "honesty": opening.beside_it(outcome),
+            "target": opening.target_line(outcome),
+            "banner": opening.banner(outcome),
+        }
+
+    return _page(outcome, head, [partial(make, outcome) for make in _POLICY_SECTIONS])
+
+
+def _page(
+    outcome: Outcome | Learned, head: Callable[[], dict[str, Any]], makers: Sequence[Callable[[], Section | None]]
+) -> str:
+    try:
+        sections = [s for s in (make() for make in makers) if s is not None]
+        shown = head()
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         if isinstance(error, InputError):
             raise
@@ -80,7 +126,7 @@ def page(outcome: Outcome) -> str:
         ) from error
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     return environment.from_string(_asset("page.html")).render(
-        **head,
+        **shown,
         sections=[s for s in sections if s.blocks],
         run=outcome.folder.resolve().name,
         world=outcome.configuration["world"]["name"],

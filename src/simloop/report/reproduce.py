@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from simloop.report.blocks import Block, Cell, Code, Row, Section, Table, Text
+from simloop.report.learned import Learned
 from simloop.report.outcome import Outcome
 from simloop.report.quantities import NOTHING
 from simloop.report.stages import without_folders
@@ -46,6 +47,51 @@ def section(outcome: Outcome) -> Section:
         title += " (of files outside the working folder, the last two parts of the path)"
     blocks.append(Code(title, yaml.safe_dump(plain, sort_keys=False, allow_unicode=True)))
     return Section("reproduce", "How to reproduce it", tuple(blocks))
+
+
+def policy_section(outcome: Learned) -> Section:
+    """The same of a run with policies."""
+    file = _without_folders(outcome.file)
+    kept = {k: v for k, v in file.items() if k != "distribution"}
+    facts = {
+        **{f"version of {name}": version for name, version in outcome.versions.items()},
+        "seed": str(file.get("seed", NOTHING)),
+        "hash of the configuration": str(outcome.result.get("hash", NOTHING)),
+        **{f"hash of the distribution of {t.name}": t.distribution.hash for t in outcome.trainees if t.distribution},
+    }
+    folder = shlex.quote(outcome.folder.resolve().name)
+    if outcome.kind == "loop":
+        line, title = f"simloop loop loop.yaml -o {folder}", "loop.yaml"
+    else:
+        line, title = _training_command(outcome), "What was asked for"
+        kept = {"world": outcome.configuration["world"]["name"], "task": outcome.task["name"], **kept}
+    blocks: tuple[Block, ...] = (
+        Text(
+            "The same configuration gives the same bytes on one machine and version of the engine and of the learner,"
+            " however often the run was stopped; what a real machine does is not repeatable, and is kept in the run."
+            + ("" if outcome.versions else " This run has not kept its versions: it stopped before that.")
+        ),
+        Table("What the numbers depend on.", ("", "value"),
+              tuple(Row((Cell(name), Cell(value))) for name, value in facts.items()), words=True),
+        Code("The command", line),
+        Code(title, yaml.safe_dump(kept, sort_keys=False, allow_unicode=True)),
+    )  # fmt: skip
+    return Section("reproduce", "How to reproduce it", blocks)
+
+
+def _training_command(outcome: Learned) -> str:
+    """The command line that made a training, with its folder's name; options as the learner had them."""
+    asked, file = _without_folders(outcome.asked), outcome.file
+    words = ["simloop", "train", str(asked.get("world", outcome.configuration["world"]["name"]))]
+    words += ["--task", str(outcome.task["name"]), "--learner", str(file["learner"]), "--steps", str(file["steps"])]
+    first = without_folders(next(iter(outcome.scores), "default"))
+    if first != "default":
+        words += ["--distribution", first]
+    if file.get("begin from"):
+        words += ["--begin-from", f"the run whose policy has the hash {file['begin from']}"]
+    for key, value in file["options"].items():
+        words += ["--option", f"{key}={value}"]
+    return shlex.join([*words, "--seed", str(file["seed"]), "-o", outcome.folder.resolve().name])
 
 
 def command(outcome: Outcome) -> str:

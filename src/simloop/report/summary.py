@@ -69,9 +69,18 @@ def target_line(outcome: Outcome) -> str:
     return f"{kind}: {target.description}; {amounts}.{source}{licence}"
 
 
-def not_real(outcome: Outcome) -> list[str]:
-    """What kinds of stand-in the run's targets are; empty where all are real recordings."""
-    return list(dict.fromkeys(t.provenance for t in outcome.targets.values() if not t.real))
+def banner(outcome: Outcome) -> str:
+    """What is said over a page whose targets are stand-ins; "" where all are real recordings."""
+    kinds = list(dict.fromkeys(t.provenance for t in outcome.targets.values() if not t.real))
+    return not_real(", ".join(kinds), "recordings of a real machine") if kinds else ""
+
+
+def not_real(kind: str, instead_of: str) -> str:
+    """What is said over a page whose target is a stand-in of a kind."""
+    return (
+        f"This run's target is a stand-in ({kind}), not {instead_of}. Nothing here says how near the simulation is to"
+        " reality."
+    )
 
 
 def verdict(gap: Gap) -> str:

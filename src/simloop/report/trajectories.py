@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -51,7 +52,7 @@ def section(outcome: Outcome) -> Section | None:
     fits = [m for m in replays.arms if m != "default"] or list(replays.arms)
     for k, fit in enumerate(fits):
         for errors in (False, True):
-            lines = _lines(replays, fit, units, wraps, errors=errors)
+            lines = lines_of(replays, fit, units, wraps, errors=errors)
             blocks.append(_picture(outcome, replays, fit, names, units, lines, windows, errors=errors, closed=k > 0))
     return Section("trajectories", "Real against simulated", tuple(blocks))
 
@@ -69,7 +70,10 @@ def _columns(outcome: Outcome, replays: Replays) -> tuple[list[str], list[str], 
     return [f"column {j + 1}" for j in range(width)], [""] * width, [False] * width
 
 
-def _lines(replays: Replays, fit: str, units: list[str], wraps: list[bool], *, errors: bool) -> Lines:
+def lines_of(
+    replays: Replays, fit: str, units: Sequence[str], wraps: Sequence[bool], *, errors: bool, beside: str = "default"
+) -> Lines:
+    """The lines of an arm, with those of another one's means beside it where there are any."""
     turn = np.where(wraps, 2 * np.pi, np.inf)[:, None]
     scale = np.where([u == "rad" for u in units], 180 / np.pi, 1.0)[:, None]
 
@@ -85,7 +89,7 @@ def _lines(replays: Replays, fit: str, units: list[str], wraps: list[bool], *, e
     mean = of(fit, "mean")
     assert mean is not None
     measured = np.where(np.isfinite(replays.measured), 0.0, np.nan) if errors else replays.measured * scale
-    return Lines(measured, None if fit == "default" else of("default", "mean"), mean, of(fit, "low"), of(fit, "high"))
+    return Lines(measured, None if fit == beside else of(beside, "mean"), mean, of(fit, "low"), of(fit, "high"))
 
 
 def _picture(
@@ -93,14 +97,14 @@ def _picture(
     *, errors: bool, closed: bool,
 ) -> Picture:  # fmt: skip
     columns = range(min(len(names), _COLUMNS))
-    least, titles = _least_heights(lines), _titles(replays)
+    least, titles = least_heights(lines), _titles(replays)
 
     def draw(width: int, window: int) -> Figure:
         left, top, each = 42, 48, 94
         figure = figures.canvas(width, top + each * len(columns))
         for row, column in enumerate(columns):
             axes = figures.panel(figure, left, top + row * each, width - left - 18, each - 24)
-            _draw(axes, replays.time, lines, window, column, least[column])
+            draw_lines(axes, replays.time, lines, window, column, least[column])
             unit = "°" if units[column] == "rad" else unit_sign(units[column])
             said = f"{shortened(names[column], 24)}, {unit}" if unit else shortened(names[column], 24)
             figures.write(axes, 0, 1, said, data="", dy=11, color=MUTED)
@@ -141,7 +145,7 @@ def _titles(replays: Replays) -> list[str]:
     return [f"{shortened(f, 24)}, from {number(s, 4)} s" for f, s in zip(files, replays.starts, strict=True)]
 
 
-def _least_heights(lines: Lines) -> list[float]:
+def least_heights(lines: Lines) -> list[float]:
     """The least height of each column's panels: a tenth of the tallest, so that noise does not look like motion."""
     shown = np.stack([x for x in (lines.measured, lines.default, lines.mean) if x is not None])
     low = np.where(np.isfinite(shown), shown, np.inf).min(axis=(0, 3))
@@ -150,7 +154,8 @@ def _least_heights(lines: Lines) -> list[float]:
     return [float(h) / 10 + 1e-9 for h in heights]
 
 
-def _draw(axes: Axes, time: Array, lines: Lines, window: int, column: int, least: float) -> None:
+def draw_lines(axes: Axes, time: Array, lines: Lines, window: int, column: int, least: float) -> None:
+    """Draw one window's column; its height is at least `least`."""
     at = window, column
     if lines.low is not None and lines.high is not None:
         axes.fill_between(time, lines.low[at], lines.high[at], color=BAND, linewidth=0)

@@ -12,9 +12,11 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,8 +27,11 @@ from simloop.learn import Actor, begin
 from simloop.parameters import Array
 from simloop.runs import write_aside
 from simloop.worlds.environment import Environment
-from simloop.worlds.physics import PhysicsWorld
+from simloop.worlds.physics import PhysicsWorld, address
 from simloop.worlds.task import Task
+
+if TYPE_CHECKING:
+    import mujoco
 
 #: pixels, of one episode
 SIZE = (480, 480)
@@ -76,6 +81,19 @@ def watch(
     return Watched(np.stack(kept), parameters, success, returns, task.decision_dt)
 
 
+def joined(parts: Sequence[Watched]) -> Watched:
+    """Episodes of several policies side by side; those that are over before the longest one stand still."""
+    longest = max(len(p.qpos) for p in parts)
+    still = [np.concatenate([p.qpos, np.repeat(p.qpos[-1:], longest - len(p.qpos), axis=0)]) for p in parts]
+    return Watched(
+        np.concatenate(still, axis=1),
+        np.concatenate([p.parameters for p in parts]),
+        np.concatenate([p.success for p in parts]),
+        np.concatenate([p.returns for p in parts]),
+        parts[0].dt,
+    )
+
+
 def write_video(path: Path, world: PhysicsWorld, watched: Watched, *, fps: int = 30) -> None:
     """Write the episodes side by side as MP4 or GIF, by the suffix; the file appears when it is whole.
 
@@ -91,11 +109,12 @@ def write_video(path: Path, world: PhysicsWorld, watched: Watched, *, fps: int =
     spec = world.scene()
     spec.visual.global_.offwidth, spec.visual.global_.offheight = SIZE
     spec.visual.quality.offsamples, spec.visual.quality.shadowsize = 4, 512
-    model = spec.compile()
+    models = [_as_drawn(world, spec.compile(), row) for row in watched.parameters]
     last = len(watched.qpos) - 1
     shown = [min(last, round(k / fps / watched.dt)) for k in range(int(last * watched.dt * fps) + 1)]
     with tempfile.TemporaryDirectory() as folder:
-        mujoco.mj_saveModel(model, str(Path(folder) / "model.mjb"), None)
+        for k, model in enumerate(models):
+            mujoco.mj_saveModel(model, str(Path(folder) / f"model-{k}.mjb"), None)
         np.save(Path(folder) / "qpos.npy", watched.qpos[shown])
         video = Path(folder) / f"video{path.suffix.lower()}"
         said = ""
@@ -112,6 +131,16 @@ def write_video(path: Path, world: PhysicsWorld, watched: Watched, *, fps: int =
     raise InputError(
         f"nothing can be drawn here ({said}); install a headless OpenGL (libegl1 or libosmesa6), or set MUJOCO_GL"
     )
+
+
+def _as_drawn(world: PhysicsWorld, model: mujoco.MjModel, row: Array) -> mujoco.MjModel:
+    """A model of the scene with those of an episode's parameters that can be seen: where bodies are."""
+    for b in world.bindings:
+        if b.field in ("body_pos", "body_quat"):
+            where, field = address(model, b), getattr(model, b.field)
+            value = row[world.parameters.index(b.parameter)]
+            field[where] = value * (field[where] if b.mode == "times" else b.factor)
+    return model
 
 
 def _backends() -> list[str]:
