@@ -177,10 +177,11 @@ class EntropyMaximisation(Curriculum):
         start = np.log(np.concatenate([current.a, current.b]))
         feasible = success.mean() >= self.success
         goal: Any = (lambda x: -entropy(candidate(x))) if feasible else (lambda x: -rate(x)[0])
+        slope: Any = None if feasible else (lambda x: -rate(x)[1])
         limits: Any = [tuple(ends)] * (2 * d)
         constraints: Any = [within, kept] if feasible else [within]
         found = minimize(goal, start, method="SLSQP", bounds=limits, constraints=constraints,
-                         jac=None if feasible else (lambda x: -rate(x)[1]), options={"maxiter": 60})  # fmt: skip
+                         jac=slope, options={"maxiter": 60})  # fmt: skip
         best = candidate(np.clip(found.x, *ends))
         if not np.isfinite(found.x).all() or kl_divergence(best, current) > 1.05 * self.kl:
             return current
