@@ -19,7 +19,7 @@ _METHODS = (
     "least-squares", "hierarchical", "simopt", "cem", "likelihood", "posterior", "residual", "mujoco-sysid",
 )  # fmt: skip
 #: the keys of `simloop.learn.LEARNERS`
-_LEARNERS = ("ppo", "sac", "recurrent-ppo", "bc", "dagger", "distill")
+_LEARNERS = ("ppo", "sac", "recurrent-ppo", "bc", "dagger", "distill", "gail")
 #: exit code that typer makes of Ctrl-C
 _INTERRUPTED = 130
 

@@ -1,4 +1,13 @@
-"""What is trained: policies, by reinforcement in running batches and by imitation of demonstrations."""
+"""What is trained: policies, by reinforcement in running batches and by imitation of demonstrations.
+
+What each learner needs beside the world, the task and the distribution:
+
+- `ppo`, `sac`, `recurrent-ppo`: nothing;
+- `bc`: recordings of someone who can do the task (option `demonstrations`), and no acting;
+- `gail`: the same recordings, and to act, without reward;
+- `dagger`: the world's own expert (`World.expert`);
+- `distill`: a trained teacher (option `teacher`), usually one that saw the parameters (`ppo` with `privileged`).
+"""
 
 from __future__ import annotations
 
@@ -6,6 +15,7 @@ from typing import Any
 
 from simloop.config import with_options
 from simloop.errors import unknown
+from simloop.learn.adversarial import Gail
 from simloop.learn.cloning import BehaviouralCloning
 from simloop.learn.imitation import Dagger, Distill
 from simloop.learn.learner import Learner, Trained
@@ -20,6 +30,7 @@ __all__ = [
     "BehaviouralCloning",
     "Dagger",
     "Distill",
+    "Gail",
     "Learner",
     "Policy",
     "RecurrentPPO",
@@ -29,7 +40,9 @@ __all__ = [
 ]
 
 #: learners import what they need of other packages when they train, so this table costs nothing
-LEARNERS: dict[str, type[Learner]] = {c.name: c for c in (PPO, SAC, RecurrentPPO, BehaviouralCloning, Dagger, Distill)}
+LEARNERS: dict[str, type[Learner]] = {
+    c.name: c for c in (PPO, SAC, RecurrentPPO, BehaviouralCloning, Dagger, Distill, Gail)
+}
 
 
 def get_learner(name: str, options: dict[str, Any] | None = None) -> Learner:

@@ -43,7 +43,7 @@ class BaselinesEnvironment(VecEnv):  # type: ignore[misc]
         assert isinstance(box, gym.spaces.Box)
         self._low, self._half = box.low.astype(np.float64), (box.high.astype(np.float64) - box.low) / 2
         scaled = gym.spaces.Box(-1.0, 1.0, box.shape, np.float32)
-        self._privileged, self._reward, self._seen = privileged, reward, np.zeros((environment.num_envs, 0))
+        self._privileged, self.reward, self._seen = privileged, reward, np.zeros((environment.num_envs, 0))
         seen: Any = environment.single_observation_space
         if privileged:
             width = seen.shape[0] + len(environment.randomization.space)
@@ -85,8 +85,8 @@ class BaselinesEnvironment(VecEnv):  # type: ignore[misc]
                     "is_success": bool(final["success"][i]),
                 }
                 self.ended.append((bool(final["success"][i]), float(final["return"][i]), bool(final["diverged"][i])))
-        if self._reward is not None:
-            rewards = self._reward(self._seen, (self._actions - self._low) / self._half - 1, rewards)
+        if self.reward is not None:
+            rewards = self.reward(self._seen, (self._actions - self._low) / self._half - 1, rewards)
         self._seen = self._informed(observations, self.environment.parameters)
         return self._seen, rewards.astype(np.float32), done, out
 
