@@ -5,18 +5,22 @@ three rollouts an iteration; beside it policies trained as long under the first 
 ranges by hand (`wide`). Success is of 100 episodes on the stand-in that no step reads; its difference to that of `wide`
 has a 95 % interval (Newcombe 1998, method 10), of each reality and pooled over them.
 
-It keeps its runs in `runs/bench-...`, and goes on where it was stopped.
+It keeps its runs in `runs/bench-...`, and goes on where it was stopped. The first policy and the arms do not depend on
+the hidden reality, and are trained once.
 """
 
 from __future__ import annotations
 
 import math
+import shutil
 from pathlib import Path
 from typing import Any
 
 from benchmarks.table import show
 from simloop.learn.evaluate import success_interval
-from simloop.policy_loop import PolicyLoopFile, run_policy_loop
+from simloop.policy_loop import PolicyLoopFile, configuration, run_policy_loop
+from simloop.runs import POLICY, TRAINING, Run
+from simloop.worlds import get_world
 
 #: loop file -> hidden realities
 LOOPS = {"examples/drawer.yaml": (0, 3, 4), "examples/pendubot.yaml": (0, 1, 2)}
@@ -30,7 +34,10 @@ def run(realities: int = 3) -> None:
         for number in numbers[:realities]:
             target = f"{file.target.split('#')[0]}#{number}"
             folder = Path("runs") / f"bench-{Path(name).stem}-{number}"
-            result = run_policy_loop(file.model_copy(update={"target": target}), folder)
+            asked = file.model_copy(update={"target": target})
+            if number != numbers[0]:
+                share(Path("runs") / f"bench-{Path(name).stem}-{numbers[0]}", folder, asked)
+            result = run_policy_loop(asked, folder)
             rows.append(_row(target, result, file, pooled))
         loop, wide = pooled["loop"], pooled["wide"]
         low, high = difference_interval(*loop, *wide)
@@ -42,6 +49,19 @@ def run(realities: int = 3) -> None:
              "decisions"],
             rows,
         )  # fmt: skip
+
+
+def share(finished: Path, folder: Path, file: PolicyLoopFile) -> None:
+    """Take over what does not depend on the target, so that it is not trained again: the first policy and the arms."""
+    if folder.exists():
+        return
+    world = get_world(file.world)
+    with Run.open(folder, configuration(file, world, world.task(file.task))):
+        (folder / "stages").mkdir()
+        for name in ("iteration-0", *(f"arm-{arm}" for arm in file.arms)):
+            for part in (TRAINING, POLICY):
+                shutil.copytree(finished / name / part, folder / name / part)
+            shutil.copy(finished / "stages" / f"train-{name}.json", folder / "stages")
 
 
 def _row(target: str, result: dict[str, Any], file: PolicyLoopFile, pooled: dict[str, list[int]]) -> list[str]:
