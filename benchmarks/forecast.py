@@ -23,18 +23,17 @@ from numpy.typing import NDArray
 
 from benchmarks.table import show
 from simloop import Comparison, Hierarchical, LeastSquares, get_target, get_world
-from simloop.distributions import Distribution, Normal, Point, Product, Uniform
+from simloop.distributions import Distribution, Normal, Point
 from simloop.errors import InputError
 from simloop.forecast import forecast, pearson, predictive_interval, rank_violation
 from simloop.gap.ensemble import predicted
 from simloop.learn import Actor
-from simloop.parameters import Array, ParameterSpace
+from simloop.parameters import Array
 from simloop.targets import live_target
 from simloop.targets.rollouts import Rollouts
 from simloop.worlds import World
 from simloop.worlds.double_pendulum import DESIGNS
 from simloop.worlds.task import Task
-from simloop.worlds.uncertain import uncertain_space
 
 REALITIES, EPISODES, DRAWS, DEFAULT_DRAWS = 50, 3, 39, 20
 #: N m of the sines that two of three recorded episodes have added
@@ -116,11 +115,12 @@ def hidden_realities(numbers: range) -> None:
         engines.append(engine)
         target = recorded.as_target()
         fit = METHOD.fit(Comparison(world, target), _prior(world)).distribution
-        sensors = _sensors(world)
         of_arm = {"fitted": fit, "default": Point(world.parameters)}
         for name, distribution in of_arm.items():
-            found = forecast(world, task, POLICIES, Product(None, [distribution, sensors]), real_episodes=EPISODES,
-                             draws=DRAWS if name == "fitted" else DEFAULT_DRAWS, seed=number)  # fmt: skip
+            found = forecast(
+                world, task, POLICIES, distribution, real_episodes=EPISODES, sensing=SENSORS, seed=number,
+                draws=DRAWS if name == "fitted" else DEFAULT_DRAWS,
+            )  # fmt: skip
             ends = np.array([found[p].return_interval for p in POLICIES])
             arms[name].predicted.append(np.array([found[p].returned for p in POLICIES]))
             arms[name].inside.append((ends[:, 0] <= scores) & (scores <= ends[:, 1]))
@@ -158,13 +158,6 @@ def table(arms: dict[str, Arm], real: Array, engines: NDArray[np.str_]) -> None:
     print()
     show(["arm", "engine", "realities", "90 % intervals hold", "median width", "median error", "MMRV", "Pearson"], rows)
     print(flush=True)
-
-
-def _sensors(world: World) -> Uniform:
-    space = uncertain_space(world, {name: high for name, (_, high) in SENSORS.items()})
-    added = ParameterSpace([p for p in space if p.name in SENSORS])
-    low, high = np.array([SENSORS[name] for name in added.names]).T
-    return Uniform(added, low, high)
 
 
 def _prior(world: World) -> Normal:

@@ -26,6 +26,7 @@ from simloop.plan import Considered, consider
 from simloop.randomness import stream
 from simloop.worlds import World
 from simloop.worlds.task import Task
+from simloop.worlds.uncertain import with_errors
 from tests.bouncer import Bouncer, idle, pump
 from tests.test_cheating import lift
 
@@ -182,3 +183,22 @@ def test_forecasts_that_make_no_sense_are_refused(c1: World) -> None:
     found = forecast(world, None, {"idle": idle}, default, draws=20, real_episodes=1)
     with pytest.raises(InputError, match="idle"):
         found["idel"]
+
+
+def test_what_a_fit_says_nothing_about_is_drawn_from_what_is_given(c1: World, short: Task) -> None:
+    """Errors of sensors are added where a distribution lacks them, and those that it has are left as they are."""
+    known = _known(c1, 0.1, "joint1.friction")
+    ranges = {"noise.joint1": (0.001, 0.01), "lag.joint1.velocity": (0.001, 0.02)}
+    whole = with_errors(c1, known, ranges)
+    assert whole.space.names == (*c1.parameters.names, *ranges)
+    rows = whole.sample(200, stream(0, "rows"))[:, -2:]
+    for column, (low, high) in zip(rows.T, ranges.values(), strict=True):
+        assert low <= column.min() < 2 * low
+        assert high / 2 < column.max() <= high
+    assert with_errors(c1, whole, ranges) is whole
+    quiet, late = (
+        forecast(c1, short, {"lift": lift}, known, real_episodes=1, draws=20, sensing=sensing)
+        for sensing in ({}, {"lag.joint1.velocity": (0.1, 0.11)})
+    )
+    assert quiet.space.names == c1.parameters.names
+    assert abs(late["lift"].returned - quiet["lift"].returned) > 0.5

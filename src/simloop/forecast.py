@@ -34,6 +34,7 @@ from simloop.parameters import Array, ParameterSpace
 from simloop.plan import Considered, consider
 from simloop.randomness import stream
 from simloop.worlds.task import Task
+from simloop.worlds.uncertain import with_errors
 from simloop.worlds.world import World
 
 #: draws that a forecast needs for its interval to have ends, at least
@@ -190,6 +191,7 @@ def forecast(
     real_episodes: int = 20,
     draws: int = 200,
     confidence: float = 0.9,
+    sensing: Mapping[str, tuple[float, float]] | None = None,
     seed: int = 0,
     progress: Progress = silent,
 ) -> Forecast:
@@ -203,11 +205,15 @@ def forecast(
         real_episodes: of the test.
         draws: machines that are tried.
         confidence: of the intervals.
+        sensing: (least, largest) of errors of sensors by name (`noise.joint1`, `lag.joint1.velocity`), drawn where the
+            distribution says nothing about them, as a fit to recordings does not of how late readings reach a policy;
+            by default the task's own.
         seed: of everything random.
         progress: told of each policy.
     """
     task = world.task(task)
     several = [distribution] if isinstance(distribution, Distribution) else list(distribution)
+    several = [with_errors(world, d, task.sensing if sensing is None else sensing) for d in several]
     if not policies or not several:
         raise InputError("a forecast needs at least one policy and one distribution")
     if draws < _LEAST * len(several) or real_episodes < 1:

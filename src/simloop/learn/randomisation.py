@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from simloop.distributions import Distribution, Point, Product, Uniform
+from simloop.distributions import Distribution, Point
 from simloop.errors import InputError
-from simloop.parameters import ParameterSpace
 from simloop.worlds.task import Task
-from simloop.worlds.uncertain import spread_channels, uncertain_space
+from simloop.worlds.uncertain import spread_channels, with_errors
 from simloop.worlds.world import World
 
 
@@ -20,11 +19,7 @@ def randomisation(world: World, task: Task, name: str | None) -> Distribution:
     by_hand = name in world.distributions() and not isinstance(found, Point)
     if not by_hand or not task.sensing:
         return found
-    high = {key: value for key, (_, value) in task.sensing.items()}
-    unknown = sorted(set(high) - set(spread_channels(world)))
+    unknown = sorted(set(task.sensing) - set(spread_channels(world)))
     if unknown:
         raise InputError(f"task {task.name!r} trains with {unknown[0]!r}, which world {world.name!r} does not have")
-    added = ParameterSpace([p for p in uncertain_space(world, high) if p.name in high])
-    return Product(
-        None, [found, Uniform(added, [task.sensing[n][0] for n in added.names], [high[n] for n in added.names])]
-    )
+    return with_errors(world, found, task.sensing)

@@ -17,7 +17,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from simloop.distributions import Distribution
+from simloop.distributions import Distribution, Product, Uniform
 from simloop.errors import InputError, unknown
 from simloop.parameters import Array, Parameter, ParameterSpace
 from simloop.randomness import stream
@@ -74,6 +74,20 @@ def uncertain_space(world: World, largest: Mapping[str, float]) -> ParameterSpac
             )
         )
     return ParameterSpace([*world.parameters, *spreads])
+
+
+def with_errors(world: World, distribution: Distribution, ranges: Mapping[str, tuple[float, float]]) -> Distribution:
+    """Add to a distribution the errors of `ranges`, name -> (least, largest), that it says nothing about.
+
+    Each is uniform in its scale, and independent of everything else.
+    """
+    missing = {name: ends for name, ends in ranges.items() if name not in distribution.space.names}
+    if not missing:
+        return distribution
+    space = uncertain_space(world, {name: largest for name, (_, largest) in missing.items()})
+    added = ParameterSpace([p for p in space if p.name in missing])
+    low, high = np.array([missing[name] for name in added.names]).T
+    return Product(None, [distribution, Uniform(added, low, high)])
 
 
 class UncertainWorld(World):
