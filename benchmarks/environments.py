@@ -188,14 +188,16 @@ def _against(name: str, world: PhysicsWorld, peers: Makers, target: float) -> No
         envs[label][1].reset()
     box = envs[f"simloop, {_BATCHES[0]}"][1].single_action_space
     rates: dict[str, list[float]] = {label: [] for label in envs}
+    busy: dict[str, list[float]] = {label: [] for label in envs}
     for turn in range(_EPISODES + 1):
         for label, (n, env) in envs.items():
             actions = _actions(box, n, max(8, 4096 // n), seed=turn)
-            begun = time.perf_counter()
+            begun, used = time.perf_counter(), time.process_time()
             for action in actions:
                 env.step(action)
             if turn:  # the first one warms up
                 rates[label].append(n * len(actions) / (time.perf_counter() - begun))
+                busy[label].append((time.process_time() - used) / (n * len(actions)) * 1e6)
     for _, env in envs.values():
         env.close()
     best = max(peers, key=lambda label: float(np.median(rates[label])))
@@ -204,5 +206,5 @@ def _against(name: str, world: PhysicsWorld, peers: Makers, target: float) -> No
     for label, found in rates.items():
         ratio = np.array(found) / np.array(rates[best])
         rows.append([label, f"{np.median(found):,.0f}", f"{np.median(ratio):.2f}",
-                     f"{ratio.min():.2f}-{ratio.max():.2f}"])  # fmt: skip
-    show(["what, batch", "decisions/s", "ratio", "least-most"], rows)
+                     f"{ratio.min():.2f}-{ratio.max():.2f}", f"{np.median(busy[label]):.0f}"])  # fmt: skip
+    show(["what, batch", "decisions/s", "ratio", "least-most", "us of CPU for a decision, in this process"], rows)

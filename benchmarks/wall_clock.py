@@ -54,7 +54,7 @@ def run() -> None:
         best = min(trials, key=lambda label: trials[label])
         what = "delays and noise in both" if delayed else "neither delay nor noise"
         took = ", ".join(f"{label} took {seconds:.1f} s" for label, seconds in trials.items())
-        print(f"\n{what}; in a trial of {_TRIAL} rollouts {took}\n")
+        print(f"\n{what}; in a trial of {_TRIAL} rollouts {took}\n", flush=True)
         rows, ratios = [], []
         for seed in SEEDS:
             until = {}
