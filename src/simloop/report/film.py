@@ -103,15 +103,17 @@ def _recorded(outcome: Learned) -> dict[str, Any]:
 
 def _video(outcome: Learned, parts: list[Part], success: list[bool], film: bytes) -> Video:
     source = f"data:video/mp4;base64,{base64.b64encode(film).decode()}"
-    how = [f"{p.name} {'succeeds' if s else 'does not succeed'}" for p, s in zip(parts, success, strict=True)]
-    sides = f"Left {how[0]}, right {how[1]}" if len(how) > 1 else how[0].capitalize()
-    scored = next((s for t in reversed(outcome.trainees) for s in (t.simulated,) if s), None)
-    how_often = (
-        f" One episode tells little: in simulation the last policy succeeds in {rate(scored)}." if scored else ""
-    )
+    how = ["succeeds" if s else "does not succeed" for s in success]
+    if len(parts) > 1:
+        sides = f"Left {parts[0].name}, which {how[0]}, right {parts[1].name}, which {how[1]}, from the same start"
+    else:
+        sides = f"The policy of {parts[0].name}, which {how[0]} here"
+    drawn = "the last distribution" if outcome.kind == "loop" else "the distribution that it was trained in"
+    last = outcome.trainees[-1].simulated
     caption = (
-        f"{sides}, in one episode from the same start, in simulation under the mean of the last distribution."
-        f" The target itself is not shown: what is seen is what the simulation believes it to be.{how_often}"
+        f"{sides}, in one episode in simulation under the mean of {drawn}."
+        + (" The target is not shown: this is what the simulation believes of it." if outcome.live else "")
+        + (f" One episode tells little: in simulation the last policy succeeds in {rate(last)}." if last else "")
     )
     target, real = outcome.target_of_figure("none")
     title = "First and last policy" if len(parts) > 1 else "The policy at work"

@@ -30,10 +30,9 @@ def _named(outcome: Learned, trainee: Trainee) -> str:
 
 
 def _picture(outcome: Learned, trainees: list[Trainee]) -> Picture:
-    each = 44
-
     def draw(width: int) -> Figure:
-        left = 176 if width > figures.HALF else 128
+        beside = width > figures.HALF
+        left, each = (176, 44) if beside else (16, 58)
         figure = figures.canvas(width, 20 + each * len(trainees) + 36)
         axes = figures.rows_panel(figure, left, 8, width - left - 28, each * len(trainees), len(trainees))
         axes.set_xlim(-0.02, 1.02)
@@ -42,16 +41,19 @@ def _picture(outcome: Learned, trainees: list[Trainee]) -> Picture:
         axes.grid(axis="x")
         for row, trainee in enumerate(trainees):
             color = MUTED if trainee in outcome.arms.values() else ACCENT
-            name = _named(outcome, trainee)
+            name, named = _named(outcome, trainee), INK if color == ACCENT else MUTED
             if color == MUTED:
                 axes.axhline(row - 0.5, color=RULE, linewidth=0.6)
-            figures.write(axes, 0, row, name, data="y", dx=-left, color=INK if color == ACCENT else MUTED)
+            figures.write(
+                axes, 0, row if beside else row - 0.28, name, data="y", dx=-left if beside else 0, color=named
+            )
+            middle = row if beside else row + 0.17
             if trainee.simulated:
-                figures.line(axes, *trainee.simulated.success_interval, row + 0.2, color=color, width=1)
-                figures.dot(axes, trainee.simulated.success, row + 0.2, color=color, hollow=True, size=6)
+                figures.line(axes, *trainee.simulated.success_interval, middle + 0.18, color=color, width=1)
+                figures.dot(axes, trainee.simulated.success, middle + 0.18, color=color, hollow=True, size=6)
             if trainee.real:
-                figures.line(axes, *trainee.real.success_interval, row - 0.12, color=color, width=2.4)
-                figures.dot(axes, trainee.real.success, row - 0.12, color=color)
+                figures.line(axes, *trainee.real.success_interval, middle - 0.12, color=color, width=2.4)
+                figures.dot(axes, trainee.real.success, middle - 0.12, color=color)
         return figure
 
     said = "; ".join(f"{_named(outcome, t)} {percent(t.real.success)}" for t in trainees if t.real)

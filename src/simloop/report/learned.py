@@ -260,7 +260,8 @@ class Learned:
                     beside[i] = compared
             arms = {str(a): trainee(f"arm-{a}", None) for a in configuration["policy loop"]["arms"]}
         else:
-            drawn = parsed(manifest, lambda: Distribution.from_dict(configuration["train"]["distribution"]))
+            given = parsed(manifest, lambda: configuration["train"].get("distribution"))
+            drawn = parsed(manifest, lambda: Distribution.from_dict(given) if given else None)
             curve = stage("train", Curve.from_dict, None)
             trainees.append(Trainee(str(configuration["train"]["learner"]), drawn, curve, None, None))
         return cls(

@@ -82,13 +82,14 @@ def _picture(outcome: Learned, i: int, pair: Beside, replays: Replays, *, closed
             if fit == "after"
             else ()
         ),
-        ("accent", f"simulated {fit}, mean"),
+        ("accent", f"simulated {fit}, mean parameters"),
         ("band", f"90 % of draws {fit}"),
     )
+    hidden = len(columns) < len(replays.channels)
     few = f" Shown are the {len(columns)} of {len(replays.channels)} values that were furthest apart before."
     caption = (
         f"{count(len(shown), 'rollout')} of the policy of iteration {i}, one column each; all start where the target"
-        f" did.{few if len(columns) < len(replays.channels) else ''}"
+        f" did. Bands are of true values, without the noise of sensors.{few if hidden else ''}"
     )
     label = f"Rollouts of iteration {i} on the target and in simulation, before and after the distribution was moved"
     return Picture(f"Iteration {i}", label, caption, target, real, panels=panels, legend=legend, closed=closed)
