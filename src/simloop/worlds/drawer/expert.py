@@ -23,6 +23,9 @@ from simloop.worlds.drawer.world import Drawer
 if TYPE_CHECKING:
     import mujoco
 
+    from simloop.worlds.environment import Environment
+    from simloop.worlds.task import Task
+
 #: rad, how far down the hand points, as in the home pose
 PITCH = np.pi / 6
 #: m: how far before the handle the hand waits, how much nearer than the fingertips' middle it grips, how far it pulls
@@ -51,6 +54,31 @@ def expert_actions(world: Drawer, row: Array, *, seconds: float = 4.0) -> Array:
     scales = np.array([named[f"{j}.scale"] for j in JOINTS])
     fingers = np.where(time < TIMES[1], FINGER, 0.0)
     return np.column_stack([(targets - HOME) / scales, fingers])
+
+
+class DrawerExpert:
+    """Does in each episode what `expert_actions` says of its parameters, one decision after the other."""
+
+    def __init__(self, task: Task) -> None:
+        self._task = task
+        self._plans: list[tuple[bytes, Array]] = []
+
+    def __call__(self, environment: Environment, /) -> Array:
+        world = environment.world
+        assert isinstance(world, Drawer)
+        rows = environment.parameters[:, : len(world.parameters)]
+        if len(self._plans) != len(rows):
+            self._plans = [(b"", np.zeros((0, 0)))] * len(rows)
+        each, at = round(self._task.decision_dt / world.control_dt), environment.decisions
+        out = np.empty((len(rows), len(world.actions)))
+        for i, row in enumerate(rows):
+            key = row.tobytes()
+            if self._plans[i][0] != key:  # the search takes a while
+                self._plans[i] = key, expert_actions(world, row, seconds=self._task.seconds)
+            plan = self._plans[i][1]
+            out[i] = plan[min(at[i] * each, len(plan) - 1)]
+        low, high = np.array(self._task.low), np.array(self._task.high)
+        return np.asarray(np.clip(out, low, high)[:, self._task.active])
 
 
 def _path(arm: Kinematics, named: dict[str, float]) -> tuple[Array, Array]:

@@ -49,6 +49,7 @@ from simloop.worlds.spreads import Row, delay, distributions, positive, space
 if TYPE_CHECKING:
     import mujoco
 
+    from simloop.worlds.expert import Expert
     from simloop.worlds.task import Task
 
 #: m: the middle of the closed drawer's handle, where nobody moved the cabinet; how far the drawer opens
@@ -194,6 +195,13 @@ class Drawer(PhysicsWorld):
 
         task = drawer_open()
         return {task.name: task}
+
+    def expert(self, task: str | Task | None = None) -> Expert:
+        from simloop.worlds.drawer.expert import DrawerExpert
+        from simloop.worlds.drawer.task import DrawerOpen
+
+        doing = self.task(task)
+        return DrawerExpert(doing) if isinstance(doing, DrawerOpen) else super().expert(doing)
 
     def distributions(self) -> Mapping[str, Distribution]:
         return {**super().distributions(), **distributions(TABLE)}
