@@ -8,6 +8,7 @@ linear_gaussian  methods against a posterior and a population that are known in 
 recovery         parameters injected into stand-ins and found again, 100 times
 planning         planned against random recordings of a simulated machine
 closed_loop      SimOpt's loop on hidden realities, beside policies that never saw them
+imitation        cloning, DAgger, students of teachers and adversarial imitation beside whom they imitate
 cheating         audits of what PPO learns in a world with a planted flaw and in an honest one
 forecast         forecasts of policies on 50 hidden realities: coverage of intervals, rank violation
 speed            the fits and `simulate` against bare `Batch.rollout` of the same windows

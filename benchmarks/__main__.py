@@ -16,6 +16,7 @@ NAMES = (
     "linear_gaussian",
     "planning",
     "closed_loop",
+    "imitation",
     "cheating",
     "forecast",
     "recovery",
