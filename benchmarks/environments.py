@@ -10,7 +10,9 @@ what an environment with a delay must do, and by `Batch.step` with constant cont
 episode; the median over episodes stands.
 
 Against Gymnasium and EnvPool the environments take turns too. Theirs have neither randomisation, delay nor noise; the
-plain pendulum is also measured with the same delay and noise, which is the same work.
+plain pendulum is also measured with the same delay and noise, which is the same work. Both ants are `Ant-v5` without
+contact forces in what is observed; EnvPool's does not compute them. Rates are of the wall clock, so that what else runs
+on the machine counts; CPU time, which does not count what subprocesses use, says what is left without it.
 """
 
 from __future__ import annotations
