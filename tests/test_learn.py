@@ -35,8 +35,15 @@ def trained(name: str, chunks: int, **more):
 @pytest.mark.parametrize("name", TINY)
 def test_an_interrupted_training_goes_on_to_the_same_bytes(name, tmp_path):
     """Stopping after a chunk and giving the same command again ends with the same weights."""
-    whole = trained(name, 3).policy
-    trained(name, 2, folder=tmp_path)
+    whole, said = trained(name, 3).policy, []
+
+    def stop(message, done):
+        said.append(message)
+        if len(said) == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        trained(name, 3, folder=tmp_path, progress=stop)
     resumed = trained(name, 3, folder=tmp_path).policy
     assert whole.weights.keys() == resumed.weights.keys()
     assert all(np.array_equal(whole.weights[k], resumed.weights[k]) for k in whole.weights)

@@ -289,7 +289,13 @@ def plan(
 
 @app.command()
 def train(
-    world: World,
+    world: Annotated[
+        str,
+        typer.Argument(
+            metavar="WORLD|DEMONSTRATIONS",
+            help="A world, or a YAML file around your own model; or a folder that `simloop demonstrate` wrote.",
+        ),
+    ],
     output: Folder,
     task: TaskOption = None,
     learner: Annotated[str, typer.Option(help=f"{', '.join(_LEARNERS[:-1])} or {_LEARNERS[-1]}.")] = "ppo",
@@ -313,6 +319,13 @@ def train(
     """Train a policy for a task in a world, into a run's folder; the same command goes on where it was stopped."""
     from simloop.worlds import get_world
 
+    pairs = option or []
+    if Path(world).is_dir():
+        from simloop.learn.demonstrations import shown_in
+
+        pairs = [f"demonstrations={world}", *pairs]
+        world, shown = shown_in(world)
+        task = task or shown
     with terminal.shown_warnings():
         chosen = get_world(world)
     doing = chosen.task(task)
@@ -320,7 +333,7 @@ def train(
         chosen.distribution(distribution)
     from simloop.verbs_policies import train_into, training_of
 
-    trained_by, budget = training_of(doing, learner, option or [], steps)
+    trained_by, budget = training_of(doing, learner, pairs, steps)
     with terminal.shown_warnings() as warned, terminal.progress() as show:
         result = train_into(output, chosen, doing, trained_by, distribution, steps=budget, seed=seed,
                             resume=resume.value, begin_from=begin_from, progress=show,
@@ -329,6 +342,28 @@ def train(
         terminal.print_json({**result.to_dict(), "warnings": warned})
     else:
         result.show()
+
+
+@app.command()
+def demonstrate(
+    world: World,
+    output: Annotated[Path, typer.Option("-o", "--output", help="A new folder for the recordings.")],
+    task: TaskOption = None,
+    distribution: Annotated[
+        str | None, typer.Option(help="Parameters to draw: default, wide, prior, a run's folder or a JSON file.")
+    ] = None,
+    episodes: Annotated[int, typer.Option("-n", "--episodes", help="How many episodes to record.", min=1)] = 50,
+    seed: Seed = 0,
+) -> None:
+    """Record a world's own expert at a task, for policies that learn by imitation."""
+    from simloop.worlds import get_world
+
+    chosen = get_world(world)
+    doing = chosen.task(task)
+    from simloop.verbs_policies import demonstrate_into
+
+    with terminal.shown_warnings():
+        terminal.say(demonstrate_into(output, chosen, doing, distribution, episodes=episodes, seed=seed))
 
 
 @app.command()

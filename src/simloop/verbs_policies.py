@@ -15,6 +15,7 @@ from simloop.distributions import Point
 from simloop.errors import InputError, count
 from simloop.forecast import Forecast, NextRecording, forecast, next_recording
 from simloop.learn import Learner, Policy, Trained, get_learner
+from simloop.learn.demonstrations import expert_episodes, write_demonstrations
 from simloop.learn.evaluate import evaluate, live_score
 from simloop.learn.randomisation import randomisation
 from simloop.loop import describe_world, versions, years_in_an_hour
@@ -349,6 +350,21 @@ def forecast_runs(
                      draws=draws, seed=seed, progress=progress)  # fmt: skip
     planned = next_recording(first.world, known[0], found, first.name) if plan else None
     return ForecastResult(found, planned, versions(first.world))
+
+
+def demonstrate_into(
+    folder: Path, world: World, task: Task, distribution: str | None, *, episodes: int, seed: int
+) -> str:
+    """Record the world's expert into a new folder; say how it did."""
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError(f"{folder}: not an empty folder; give a new one for the demonstrations")
+    drawn = randomisation(world, task, distribution)
+    shown, score = expert_episodes(world, task, world.expert(task), episodes, drawn, seed)
+    write_demonstrations(shown, folder)
+    return (
+        f"{folder}: {count(episodes, 'demonstration')} of {task.name!r} in {world.name!r} by its expert, success"
+        f" {score.success_rate:.0%}, return {score.mean_return:.4g}"
+    )
 
 
 def training_of(task: Task, learner: str, pairs: Sequence[str], steps: int | None) -> tuple[Learner, int]:

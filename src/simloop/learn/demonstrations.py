@@ -23,6 +23,7 @@ from simloop.errors import DataWarning, InputError
 from simloop.learn.evaluate import Score
 from simloop.learn.policy import Float32, fraction_of
 from simloop.parameters import Array
+from simloop.runs import read_json, write_aside, write_json
 from simloop.trajectories import Channel, TrajectorySet
 from simloop.worlds.expert import Expert
 from simloop.worlds.task import Task
@@ -30,6 +31,8 @@ from simloop.worlds.world import World
 
 #: the file in a folder of demonstrations that says which column holds what
 _COLUMNS = "columns.yaml"
+#: and the one that says what they are of
+_RECORD = "demonstrations.json"
 #: part of the actions that may lie beyond a task's limits without a word
 _BEYOND = 0.01
 
@@ -112,8 +115,6 @@ def write_demonstrations(shown: TrajectorySet, folder: str | Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from simloop.runs import write_aside
-
     where = Path(folder)
     names = {c.name: _column_names(c) for c in (*shown.channels, *shown.action_channels)}
     for e in range(len(shown)):
@@ -127,6 +128,23 @@ def write_demonstrations(shown: TrajectorySet, folder: str | Path) -> None:
             pq.write_table(pa.table(columns), file)
     with write_aside(where / _COLUMNS) as file:
         file.write(_column_file(shown, names).encode())
+    write_json(where / _RECORD, {k: v for k, v in shown.meta.items() if k in ("world", "task", "seed", "versions",
+                                                                           "distribution hash")})  # fmt: skip
+
+
+def shown_in(folder: str | Path) -> tuple[str, str]:
+    """The world and the task that demonstrations in a folder are of."""
+    file = Path(folder) / _RECORD
+    if not file.exists():
+        raise InputError(
+            f"{folder}: does not say which world and task it shows; give the world, --task, and"
+            f" --option demonstrations={folder}"
+        )
+    record = read_json(file)
+    try:
+        return str(record["world"]), str(record["task"])
+    except (KeyError, TypeError):
+        raise InputError(f"{file}: damaged; record the demonstrations again") from None
 
 
 def _column_names(channel: Channel) -> list[str]:

@@ -126,6 +126,8 @@ class Reinforcement(Learner):
             envs.seed(chunk_seed)  # for the reset that `learn` begins with
             model.action_space.seed(chunk_seed)
             model._last_obs, adapter.ended = None, []
+            model.learning_rate = self.rate(chunk * self.chunk * self.envs / steps)
+            model._setup_lr_schedule()
             model.learn(decisions * self.envs, reset_num_timesteps=False)
             taken = record["steps"] + decisions * self.envs
             record |= {"chunk": chunk + 1, "steps": taken, "wall_seconds": clock.seconds,
@@ -140,6 +142,10 @@ class Reinforcement(Learner):
             simulated_seconds=record["steps"] * task.decision_dt,
             wall_seconds=record["wall_seconds"],
         )
+
+    def rate(self, done: float) -> float:
+        """The learning rate when this part of the training is done."""
+        return self.learning_rate
 
     def _chunks(self, steps: int, done: int) -> Iterator[tuple[int, int]]:
         """The chunks that are still to do: number, and decisions of each episode."""
@@ -230,6 +236,9 @@ class PPO(Reinforcement):
         epochs: passes over what was collected, at each update.
         gae: lambda of the generalised advantage estimate.
         spread: standard deviation that exploration starts with, in units of half the actions' range.
+        target_kl: KL divergence after which an update stops: what keeps a policy that has become sure of itself from
+            leaping.
+        last_rate: what the learning rate has fallen to by the end, linearly, as a part of the first.
     """
 
     name: ClassVar[str] = "ppo"
@@ -239,11 +248,16 @@ class PPO(Reinforcement):
     gae: float = 0.95
     clip: float = 0.2
     spread: float = 0.6
+    target_kl: float = 0.03
+    last_rate: float = 0.1
+
+    def rate(self, done: float) -> float:
+        return self.learning_rate * (1 - done * (1 - self.last_rate))
 
     def _options(self, seed: int) -> dict[str, Any]:
         return {"n_steps": self.horizon, "batch_size": self.batch, "n_epochs": self.epochs, "gamma": self.discount,
-                "gae_lambda": self.gae, "clip_range": self.clip, "learning_rate": self.learning_rate, "seed": seed,
-                "device": "cpu"}  # fmt: skip
+                "gae_lambda": self.gae, "clip_range": self.clip, "target_kl": self.target_kl,
+                "learning_rate": self.learning_rate, "seed": seed, "device": "cpu"}  # fmt: skip
 
     def _network(self) -> dict[str, Any]:
         return {"net_arch": list(self.hidden), "log_std_init": float(np.log(self.spread))}
