@@ -15,6 +15,7 @@ from typing import Any, Literal, TypeVar
 
 from simloop.adapt import Adaptation
 from simloop.distributions import Distribution
+from simloop.errors import InputError
 from simloop.parameters import ParameterSpace
 from simloop.report.outcome import Which, parsed
 from simloop.report.stages import Replays, without_folders
@@ -236,7 +237,11 @@ class Learned:
         def stage(name: str, read: Callable[[Any], T], empty: T) -> T:
             if name not in stages:
                 return empty
-            return parsed(folder / "stages" / f"{name}.json", lambda: read(stages[name]))
+            file = folder / "stages" / f"{name}.json"
+            try:
+                return parsed(file, lambda: read(stages[name]))
+            except InputError as error:  # of a distribution: it does not know in which file it stands
+                raise error if str(file) in str(error) else InputError(f"{file}: {error}") from None
 
         def trainee(name: str, distribution: Distribution | None) -> Trainee:
             scored: dict[str, Scored] = stage(f"score-{name}", _scores, {})
