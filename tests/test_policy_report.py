@@ -229,7 +229,14 @@ def test_a_film_is_in_the_page_and_its_absence_is_said(folder: Path) -> None:
     assert "No film: nothing can be drawn here (no OpenGL)" in text_of(folder)
     film = bytes(range(256)) * 8
     (folder / "film.mp4").write_bytes(film)
-    (folder / "film.json").write_text(json.dumps({"success": [False, True]}))
+    outcome = Learned.read(folder)
+    last = outcome.trainees[1].distribution
+    assert last is not None
+    shown = Point(outcome.space, last.mean).hash
+    of = {"run": outcome.result["hash"], "policies": ["iteration 0", "iteration 1"], "parameters": shown}
+    (folder / "film.json").write_text(json.dumps({"of": {**of, "run": "another"}, "success": [False, True]}))
+    assert "No film" in text_of(folder)
+    (folder / "film.json").write_text(json.dumps({"of": of, "success": [False, True]}))
     html = write_report(folder).read_text(encoding="utf-8")
     found = re.search(r'src="data:video/mp4;base64,([^"]+)"', html)
     assert found

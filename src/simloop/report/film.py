@@ -76,10 +76,14 @@ def _own_mean(outcome: Learned, distribution: Distribution) -> Point:
 
 
 def _filmed(outcome: Learned, parts: list[Part]) -> list[bool]:
-    """Draw the film if the folder has none; return which of the parts succeed in it."""
+    """Draw the film if the folder has none of these policies; return which of the parts succeed in it."""
     folder = outcome.folder
+    of = {"run": str(outcome.result.get("hash", "")), "policies": [p.name for p in parts],
+          "parameters": parts[0].row.hash}  # fmt: skip
     if (folder / _FILM).exists() and (folder / _SHOWN).exists():
-        return [bool(s) for s in read_json(folder / _SHOWN)["success"]]
+        kept = read_json(folder / _SHOWN)
+        if kept.get("of") == of:
+            return [bool(s) for s in kept["success"]]
     from simloop.report.video import joined, watch, write_video
 
     world = get_world(str(outcome.asked.get("world") or outcome.file.get("world") or _recorded(outcome)["name"]))
@@ -92,7 +96,7 @@ def _filmed(outcome: Learned, parts: list[Part]) -> list[bool]:
     watched = joined([watch(world, task, Policy.load(p.folder), p.row, episodes=1, seed=seed) for p in parts])
     write_video(folder / _FILM, world, watched, fps=_FPS)
     success = watched.success.tolist()
-    write_json(folder / _SHOWN, {"success": success, "policies": [p.name for p in parts]})
+    write_json(folder / _SHOWN, {"of": of, "success": success})
     return [bool(s) for s in success]
 
 
