@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,10 +49,18 @@ class SwingUp(Task):
     slow: float = 1.0
     speed_limit: float = 25.0
 
-    @property
+    @cached_property
     def joints(self) -> int:
         """How many joints there are."""
         return 1 + max(j for link in self.links for j in link)
+
+    @cached_property
+    def _motors(self) -> NDArray[np.int64]:
+        return np.flatnonzero(self.active)
+
+    @cached_property
+    def _strongest(self) -> Array:
+        return np.array(self.high)[self.active]
 
     def start(self, rng: np.random.Generator) -> tuple[Array, Array]:
         angles, rates = rng.standard_normal((2, self.joints)) * np.array(self.start_spread)[:, None]
@@ -65,12 +74,17 @@ class SwingUp(Task):
 
     def _upright(self, values: Array) -> Array:
         """Cosine of each link's angle from upright, (n, links)."""
-        return np.stack([-np.cos(values[:, list(link)].sum(axis=1)) for link in self.links], axis=1)
+        angles = np.empty((len(values), len(self.links)))
+        for k, (first, *others) in enumerate(self.links):
+            angles[:, k] = values[:, first]
+            for j in others:
+                angles[:, k] += values[:, j]
+        return -np.cos(angles)
 
     def reward(self, before: Array, values: Array, action: Array) -> Array:
         high = (1 + self._upright(values)).mean(axis=1) / 2
         rate = values[:, self.joints : 2 * self.joints] / self.speed
-        effort = (action[:, self.active] / np.array(self.high)[self.active]) ** 2
+        effort = (action[:, self._motors] / self._strongest) ** 2
         still = 1 / (1 + (rate**2).sum(axis=1)) * (1 - 0.1 * effort.mean(axis=1))
         centred = 1.0 if self.level is None else np.cos(np.clip(values[:, self.level], -np.pi / 2, np.pi / 2))
         return np.asarray((0.2 * high + 0.8 * high**4 * still) * centred)
