@@ -52,10 +52,11 @@ class TrainResult:
 
     def show(self) -> None:
         t = self.trained
-        years = years_in_an_hour(t.simulated_seconds, t.wall_seconds)
+        faster = t.simulated_seconds / max(t.wall_seconds, 1e-9)
+        acted = f"; {faster:,.0f} times real time" if t.simulated_seconds else ""
         terminal.say(
-            f"{self.learner}: {t.steps:,} decisions in {t.wall_seconds:.0f} s ({t.steps / t.wall_seconds:,.0f}/s;"
-            f" {years:.3g} years of simulated time in an hour)"
+            f"{self.learner}: {t.steps:,} decisions in {t.wall_seconds:.0f} s"
+            f" ({t.steps / max(t.wall_seconds, 1e-9):,.0f}/s{acted})"
         )
         show_scores(self.scores)
         terminal.say(f"the policy is in {self.folder / POLICY}")
