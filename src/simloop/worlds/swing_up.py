@@ -133,7 +133,9 @@ def double_pendulum_tasks() -> Mapping[str, Task]:
         low = tuple(-h for h in high)
         for kind, upright in (("swing-up", False), ("balance", True)):
             what = "keep both links upright" if upright else "swing both links up and keep them upright"
+            steps = 500_000 if upright else 1_500_000 if not suffix else 3_000_000
             found[kind + suffix] = replace(
-                full, name=kind + suffix, summary=f"{what}, {summary}", low=low, high=high, from_upright=upright
-            )
+                full, name=kind + suffix, summary=f"{what}, {summary}", low=low, high=high, from_upright=upright,
+                training={"ppo": {"steps": steps}},
+            )  # fmt: skip
     return found

@@ -74,4 +74,5 @@ def drawer_open() -> DrawerOpen:
         high=(1.2, 1.3, 1.2, 1.1, 1.2, 0.6, 1.3, FINGER),
         observed=(*JOINTS, "gripper", "drawer"),
         rest=(*(0.0,) * len(JOINTS), FINGER),
+        training={"ppo": {"steps": 800_000}},
     )
