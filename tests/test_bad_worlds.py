@@ -202,8 +202,8 @@ BAD_NAMES = {
     "doble-pendulum": "unknown world 'doble-pendulum' (did you mean 'double-pendulum' or 'double-pendulum/c1'?)",
     "cartpole": "unknown world 'cartpole' (did you mean 'cart-pole'?)",
     "hexapod": (
-        "unknown world 'hexapod' (there are: double-pendulum/c1, double-pendulum/a0, qube, cart-pole, cube-toss, drawer, or"
-        " a YAML file around your own MJCF or URDF)"
+        "unknown world 'hexapod' (there are: double-pendulum/c1, double-pendulum/a0, qube, cart-pole, cube-toss,"
+        " drawer, or a YAML file around your own MJCF or URDF)"
     ),
     "no.yaml": "no.yaml: no such file",
     "arm.xml": (
