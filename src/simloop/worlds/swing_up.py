@@ -136,6 +136,6 @@ def double_pendulum_tasks() -> Mapping[str, Task]:
             steps = 500_000 if upright else 1_500_000 if not suffix else 3_000_000
             found[kind + suffix] = replace(
                 full, name=kind + suffix, summary=f"{what}, {summary}", low=low, high=high, from_upright=upright,
-                training={"ppo": {"steps": steps}},
+                training={"ppo": {"steps": steps}, "dagger": {"steps": 150_000}, "distill": {"steps": 150_000}},
             )  # fmt: skip
     return found
