@@ -11,7 +11,8 @@ the world's prior by the same least squares on windows of 0.2 s:
 
 The error is the root mean square over parameters of (fitted - true) / the prior's spread, averaged over repeats; beside
 it the same with each parameter weighted by how much planned recordings determine it. Some parameters no recording
-determines, so the error does not go to 0. How the fit is set up was chosen on seeds from 100 on and on 0 to 3; those here are others.
+determines, so the error does not go to 0. How the fit is set up was chosen on seeds from 100 on and on 0 to 3; those
+here are others.
 """
 
 from __future__ import annotations
