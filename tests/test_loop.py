@@ -16,6 +16,7 @@ from simloop.audit import audit_parameters
 from simloop.calibration import Calibration
 from simloop.errors import InputError
 from simloop.loop import LoopFile, headline, loop_horizons, run_loop
+from simloop.policy_loop import PolicyLoopFile
 from simloop.report import write_report
 from simloop.runs import read_run
 from simloop.targets import get_target
@@ -111,6 +112,10 @@ def test_a_loop_over_whole_recordings(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", sorted(p.name for p in EXAMPLES.glob("*.yaml")))
 def test_examples_are_loop_files(name: str) -> None:
     """Every loop file among the examples can be read, and names a world and recordings that there are."""
+    if PolicyLoopFile.describes(EXAMPLES / name):
+        policies = PolicyLoopFile.read(EXAMPLES / name)
+        assert get_world(policies.world).task(policies.task)
+        return
     file = LoopFile.read(EXAMPLES / name)
     world = get_world(file.world)
     assert loop_horizons(file, world)

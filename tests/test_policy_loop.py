@@ -16,6 +16,7 @@ from simloop.adapt.acted import ActedComparison
 from simloop.errors import InputError
 from simloop.learn import Policy
 from simloop.policy_loop import PolicyLoopFile, run_policy_loop
+from simloop.runs import Run
 from simloop.targets import live_target
 from simloop.worlds.drawer import expert_actions
 
@@ -171,3 +172,16 @@ def test_the_example_files_are_read():
     for name in ("drawer", "pendubot"):
         file = PolicyLoopFile.read(Path(__file__).parents[1] / "examples" / f"{name}.yaml")
         assert json.dumps(file.model_dump())
+
+
+def test_starting_over_leaves_nothing_of_another_loop(tmp_path):
+    """`--resume always` with another configuration removes trainings, policies, rollouts and the film."""
+    with Run.open(tmp_path / "run", {"seed": 0}) as run:
+        run.stage("train-iteration-0", dict)
+        for name in ("iteration-0/training", "arm-wide/policy", "policy"):
+            (run.folder / name).mkdir(parents=True)
+        (run.folder / "film.mp4").write_bytes(b"a film")
+        (run.folder / "mine.txt").write_text("kept")
+    with Run.open(tmp_path / "run", {"seed": 1}, resume="always") as run:
+        assert run.stages() == []
+    assert sorted(p.name for p in (tmp_path / "run").iterdir()) == ["lock", "mine.txt", "run.json", "stages"]

@@ -34,6 +34,7 @@ from simloop.learn.evaluate import evaluate, live_score
 from simloop.learn.randomisation import randomisation
 from simloop.loop import AdaptStep, describe_world, relative_to, versions
 from simloop.policy_rollouts import beside_simulated
+from simloop.randomness import stream
 from simloop.runs import TRAINING, Resume, Run, read_run, write_json
 from simloop.targets import live_target
 from simloop.targets.live import LiveTarget
@@ -167,7 +168,7 @@ class _Loop:
 
         def compute() -> dict[str, Any]:
             simulated = evaluate(self.world, task, policy, distribution, episodes=SIMULATED, seed=seed)
-            real = live_score(self.live, policy, self.file.episodes, seed + 1, progress, name)
+            real = live_score(self.live, policy, self.file.episodes, derived(seed, "score"), progress, name)
             return {"real": real, "simulated": simulated.to_dict()}
 
         scored: dict[str, Any] = self.run.stage(f"score-{name}", compute)
@@ -208,7 +209,7 @@ class _Loop:
             lambda: method.fit(
                 self.comparison(acted),
                 start,
-                seed=self.file.seed + i,
+                seed=derived(self.file.seed, "adapt", i),
                 checkpoint=self.run.checkpoint(f"adapt-{i + 1}"),
                 progress=progress,
             ).to_dict(),
@@ -244,7 +245,7 @@ def run_policy_loop(
             drawn = start if arm == "none" else randomisation(world, task, "wide")
             policy = loop.train(f"arm-{arm}", drawn, total, progress)
             loop.score(f"arm-{arm}", policy, drawn, progress)
-        run.stage("versions", lambda: versions(world))
+        run.stage("versions", lambda: {**versions(world), **loop.learner.versions()})
     return read_run(folder)
 
 
@@ -270,6 +271,11 @@ def _iterate(loop: _Loop, current: Distribution, progress: Progress, say: Callab
         loop.show(i, policy, rollouts, drawn, current)
         before = name
     write_json(loop.run.folder / "distribution.json", current.to_dict())
+
+
+def derived(seed: int, *names: str | int) -> int:
+    """A seed of its own for what is named."""
+    return int(stream(seed, "policy loop", *names).integers(2**31))
 
 
 def configuration(file: PolicyLoopFile, world: World, task: Task) -> dict[str, Any]:

@@ -167,10 +167,11 @@ class Run:
                 (self.folder / "stages" / f"{name}.json").unlink()
             for file in (self.folder / "checkpoints").glob("*.json"):
                 file.unlink()
-            for name in ("distribution.json", "report.html"):
+            for name in ("distribution.json", "report.html", "film.mp4", "film.json"):
                 (self.folder / name).unlink(missing_ok=True)
-            for name in LEARNED:
-                shutil.rmtree(self.folder / name, ignore_errors=True)
+            for pattern in (*LEARNED, "iteration-*", "arm-*"):
+                for part in self.folder.glob(pattern):
+                    shutil.rmtree(part, ignore_errors=True)
         write_json(manifest, {"configuration": self.configuration, "hash": content_hash(self.configuration)})
 
     def __enter__(self) -> Run:

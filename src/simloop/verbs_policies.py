@@ -121,7 +121,7 @@ def train_into(
             for name, arm in arms.items()
         })  # fmt: skip
         run.stage("asked", lambda: asked or {"world": world.name, "task": task.name})
-        run.stage("versions", lambda: versions(world))
+        run.stage("versions", lambda: {**versions(world), **learner.versions()})
     return TrainResult(trained, scores, folder, learner.name)
 
 

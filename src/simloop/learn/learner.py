@@ -13,6 +13,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar
@@ -87,6 +88,11 @@ class Learner(ABC):
             begin_from: the folder of a finished training to begin from, its whole state: a warm start.
             progress: told of each chunk.
         """
+
+    @classmethod
+    def versions(cls) -> dict[str, str]:
+        """The versions of the packages that what is learned depends on."""
+        return {package: version(package) for package in cls.needs}
 
     @classmethod
     def check_installed(cls) -> None:
