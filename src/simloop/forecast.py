@@ -24,7 +24,6 @@ from typing import Any
 import numpy as np
 
 from simloop import terminal
-from simloop.adapt.adaptation import Progress, silent
 from simloop.distributions import Distribution
 from simloop.errors import InputError, unknown
 from simloop.excitation import Excitation
@@ -32,6 +31,7 @@ from simloop.learn.evaluate import evaluate
 from simloop.learn.policy import Actor
 from simloop.parameters import Array, ParameterSpace
 from simloop.plan import Considered, consider
+from simloop.progress import Progress, silent
 from simloop.randomness import stream
 from simloop.worlds.task import Task
 from simloop.worlds.uncertain import with_errors

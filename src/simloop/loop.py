@@ -18,7 +18,6 @@ from pydantic import Field, field_validator
 
 import simloop
 from simloop.adapt import Adaptation, Comparison, Method, get_method
-from simloop.adapt.adaptation import Progress, silent
 from simloop.calibration import Calibration, Predictions, calibrate, tell_apart
 from simloop.columns import ColumnMap
 from simloop.config import Strict, read_yaml
@@ -29,6 +28,7 @@ from simloop.gap.ensemble import predicted
 from simloop.gap.mismatch import mismatch
 from simloop.parameters import Array
 from simloop.plan import plan
+from simloop.progress import Progress, silent
 from simloop.runs import Resume, Run, read_run, write_json
 from simloop.targets import Target, get_target
 from simloop.targets.catalogue import find

@@ -31,7 +31,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simloop.adapt.adaptation import Progress, silent
 from simloop.adapt.comparison import Comparison
 from simloop.adapt.least_squares import Problem
 from simloop.adapt.noise import slope_noise, start_noise
@@ -39,6 +38,7 @@ from simloop.distributions import Distribution, Normal, Point
 from simloop.errors import InputError, unknown
 from simloop.excitation import Excitation, excitations
 from simloop.parameters import Array
+from simloop.progress import Progress, silent
 from simloop.randomness import stream
 from simloop.runs import write_aside, write_json
 from simloop.targets.standin import played

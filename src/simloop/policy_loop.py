@@ -25,7 +25,6 @@ from pydantic import Field, field_validator
 
 from simloop.adapt import Adaptation, Comparison, Method, get_method
 from simloop.adapt.acted import ActedComparison
-from simloop.adapt.adaptation import Progress, silent
 from simloop.config import Strict, parse_value, read_yaml
 from simloop.distributions import Distribution, Normal
 from simloop.errors import InputError
@@ -34,6 +33,7 @@ from simloop.learn.evaluate import evaluate, live_score
 from simloop.learn.randomisation import randomisation
 from simloop.loop import AdaptStep, describe_world, relative_to, versions
 from simloop.policy_rollouts import beside_simulated
+from simloop.progress import Progress, silent
 from simloop.randomness import stream
 from simloop.runs import TRAINING, Resume, Run, read_run, write_json
 from simloop.targets import live_target

@@ -12,7 +12,6 @@ import numpy as np
 
 from simloop import terminal
 from simloop.adapt import Adaptation, get_method
-from simloop.adapt.adaptation import Progress, silent
 from simloop.audit import audit_parameters
 from simloop.calibration import windows_at
 from simloop.config import parse_value
@@ -40,6 +39,7 @@ from simloop.loop import (
     years_per_hour,
 )
 from simloop.plan import Plan, plan
+from simloop.progress import Progress, silent
 from simloop.randomness import stream
 from simloop.runs import Resume, Run, write_json
 from simloop.targets import Target

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from simloop import terminal
-from simloop.adapt.adaptation import Progress, silent
 from simloop.audit.cheating import CheatingAudit, audit_policy
 from simloop.distributions import Point
 from simloop.errors import InputError, count
@@ -19,6 +18,7 @@ from simloop.learn.demonstrations import expert_episodes, write_demonstrations
 from simloop.learn.evaluate import evaluate, live_score
 from simloop.learn.randomisation import randomisation
 from simloop.loop import describe_world, versions, years_in_an_hour
+from simloop.progress import Progress, silent
 from simloop.runs import POLICY, TRAINING, Resume, Run, read_run
 from simloop.targets import live_target
 from simloop.verbs import parsed_pairs

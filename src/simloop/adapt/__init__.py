@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from simloop.adapt.adaptation import Adaptation, Books, Method, Progress, silent
+from simloop.adapt.adaptation import Adaptation, Books, Method
 from simloop.adapt.cem import CrossEntropy
 from simloop.adapt.comparison import Comparison
 from simloop.adapt.hierarchical import Hierarchical
@@ -16,6 +16,7 @@ from simloop.adapt.residual import Residual
 from simloop.adapt.simopt import SimOpt
 from simloop.config import with_options
 from simloop.errors import unknown
+from simloop.progress import Progress, silent
 
 __all__ = ["METHODS", "Adaptation", "Books", "Comparison", "CrossEntropy", "Hierarchical", "LeastSquares",
            "Likelihood", "Method", "MujocoSysid", "Posterior", "Progress", "Residual", "SimOpt", "get_method",

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Any, ClassVar
@@ -20,14 +19,8 @@ from typing import Any, ClassVar
 from simloop.adapt.comparison import Comparison
 from simloop.distributions import Distribution, Normal
 from simloop.errors import InputError, MissingExtraError
+from simloop.progress import Progress, silent
 from simloop.runs import Checkpoint
-
-#: told what is being done and which fraction of it is done
-Progress = Callable[[str, float], None]
-
-
-def silent(_message: str, _fraction: float) -> None:
-    """Progress for nobody."""
 
 
 @dataclass(frozen=True)

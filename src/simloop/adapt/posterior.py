@@ -35,9 +35,9 @@ from simloop.adapt.least_squares import LeastSquares
 from simloop.adapt.statistics import Kind, Summary
 from simloop.distributions import Empirical, Normal
 from simloop.errors import InputError
-from simloop.learn.repeatable import repeatable
 from simloop.parameters import Array
 from simloop.randomness import stream
+from simloop.repeatable import repeatable
 
 if TYPE_CHECKING:
     import torch

@@ -23,7 +23,6 @@ from typing import Any
 import numpy as np
 
 from simloop import terminal
-from simloop.adapt.adaptation import Progress, silent
 from simloop.audit.changes import Kind, changes, other_engine
 from simloop.audit.ledger import Ledger, watch
 from simloop.distributions import Distribution, Point
@@ -32,6 +31,7 @@ from simloop.gap.bootstrap import bootstrap_weights, weighted_mean
 from simloop.learn.evaluate import Score, evaluate
 from simloop.learn.policy import Actor
 from simloop.parameters import Array
+from simloop.progress import Progress, silent
 from simloop.trajectories import columns
 from simloop.worlds.physics import PhysicsWorld
 from simloop.worlds.task import Task

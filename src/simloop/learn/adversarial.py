@@ -22,9 +22,9 @@ from simloop.learn.cloning import CLIP, scaling
 from simloop.learn.demonstrations import imitation_pairs, read_demonstrations
 from simloop.learn.policy import Float32, scaled
 from simloop.learn.reinforcement import PPO
-from simloop.learn.repeatable import repeatable
 from simloop.learn.state import optimizer_arrays, restore_optimizer
 from simloop.randomness import stream
+from simloop.repeatable import repeatable
 
 if TYPE_CHECKING:
     from simloop.learn.sb3 import BaselinesEnvironment

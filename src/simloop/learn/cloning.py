@@ -19,10 +19,11 @@ import numpy as np
 from simloop.distributions import Distribution
 from simloop.errors import InputError
 from simloop.learn.demonstrations import Pairs, imitation_pairs, read_demonstrations
-from simloop.learn.learner import Clock, Learner, Progress, Trained, silent
+from simloop.learn.learner import Clock, Learner, Trained
 from simloop.learn.policy import Float32, Policy, scaled, stacked_history
 from simloop.learn.regression import Regression
 from simloop.learn.state import keep_state, kept_state
+from simloop.progress import Progress, silent
 from simloop.randomness import stream
 from simloop.worlds.task import Task
 from simloop.worlds.world import World

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from simloop.distributions import Distribution
 from simloop.errors import count
 from simloop.gap.bootstrap import bootstrap_weights, percentile_interval, weighted_mean
-from simloop.learn.learner import Progress, silent
 from simloop.learn.policy import Actor, begin
 from simloop.parameters import Array
+from simloop.progress import Progress, silent
 from simloop.targets.live import LiveTarget
 from simloop.worlds.task import Task
 from simloop.worlds.world import World

@@ -23,11 +23,12 @@ from numpy.typing import NDArray
 from simloop.distributions import Distribution
 from simloop.errors import InputError
 from simloop.learn.cloning import CLIP, imitated, scaling, warm
-from simloop.learn.learner import Clock, Learner, Progress, Trained, silent
+from simloop.learn.learner import Clock, Learner, Trained
 from simloop.learn.policy import Float32, Policy, begin, fraction_of, scaled, stacked_history
 from simloop.learn.regression import Regression
 from simloop.learn.state import keep_state, kept_state
 from simloop.learn.teacher import PolicyExpert
+from simloop.progress import Progress, silent
 from simloop.randomness import stream
 from simloop.worlds.environment import Environment
 from simloop.worlds.expert import Expert

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -21,15 +20,9 @@ from typing import Any, ClassVar
 from simloop.distributions import Distribution
 from simloop.errors import MissingExtraError
 from simloop.learn.policy import Policy
+from simloop.progress import Progress, silent
 from simloop.worlds.task import Task
 from simloop.worlds.world import World
-
-#: told what is being done and which fraction of it is done
-Progress = Callable[[str, float], None]
-
-
-def silent(_message: str, _fraction: float) -> None:
-    """Progress for nobody."""
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from simloop.errors import InputError
 from simloop.learn.policy import Float32
-from simloop.learn.repeatable import repeatable
 from simloop.learn.state import optimizer_arrays, restore_optimizer
 from simloop.randomness import stream
+from simloop.repeatable import repeatable
 
 #: rows that are looked at together where nothing is learned
 _ROWS = 8192

@@ -16,12 +16,13 @@ import numpy as np
 
 from simloop.distributions import Distribution
 from simloop.errors import InputError
-from simloop.learn.learner import Clock, Learner, Progress, Trained, silent
+from simloop.learn.learner import Clock, Learner, Trained
 from simloop.learn.policy import Policy
-from simloop.learn.repeatable import repeatable
 from simloop.learn.state import keep_state, kept_state, optimizer_arrays, restore_optimizer
 from simloop.learn.teacher import PRIVILEGED
+from simloop.progress import Progress, silent
 from simloop.randomness import stream
+from simloop.repeatable import repeatable
 from simloop.worlds.environment import Environment
 from simloop.worlds.task import Task
 from simloop.worlds.world import World
