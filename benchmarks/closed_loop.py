@@ -11,13 +11,12 @@ the hidden reality, and are trained once.
 
 from __future__ import annotations
 
-import math
 import shutil
 from pathlib import Path
 from typing import Any
 
 from benchmarks.table import show
-from simloop.learn.evaluate import success_interval
+from simloop.learn.evaluate import difference_interval, success_interval
 from simloop.policy_loop import PolicyLoopFile, configuration, run_policy_loop
 from simloop.runs import POLICY, TRAINING, Run
 from simloop.worlds import get_world
@@ -92,10 +91,3 @@ def _row(target: str, result: dict[str, Any], file: PolicyLoopFile, pooled: dict
 
 def _count(score: dict[str, Any]) -> tuple[int, int]:
     return round(score["success"] * score["episodes"]), score["episodes"]
-
-
-def difference_interval(k: int, n: int, j: int, m: int) -> tuple[float, float]:
-    """95 % interval of the difference k / n - j / m of two success rates (Newcombe 1998, method 10)."""
-    p, q = k / n, j / m
-    (a, b), (c, d) = success_interval(k, n), success_interval(j, m)
-    return p - q - math.hypot(p - a, d - q), p - q + math.hypot(b - p, q - c)

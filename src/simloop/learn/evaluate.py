@@ -6,6 +6,7 @@ score.success_rate, score.success_interval, score.mean_return
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,6 +74,16 @@ def success_interval(successes: int, episodes: int, confidence: float = 0.95) ->
     return float(low), float(high)
 
 
+def difference_interval(k: int, n: int, j: int, m: int) -> tuple[float, float]:
+    """95 % interval of the difference k / n - j / m of two rates of success, of independent episodes.
+
+    Newcombe's hybrid of Wilson's intervals (Statistics in Medicine 17, 1998, method 10).
+    """
+    p, q = k / n, j / m
+    (a, b), (c, d) = success_interval(k, n), success_interval(j, m)
+    return p - q - math.hypot(p - a, d - q), p - q + math.hypot(b - p, q - c)
+
+
 def evaluate(
     world: World,
     task: Task,
@@ -115,10 +126,8 @@ def _episodes(
     """Episodes of these numbers, side by side: returns, successes, which diverged, parameters."""
     n = len(numbers)
     environment = world.make(n, task=task, randomization=distribution, seed=seed, autoreset="disabled")
-    options: dict[str, Any] = {"episodes": numbers}
-    if rows is not None:
-        options["parameters"] = rows
-    observations, infos = environment.reset(options=options)
+    asked: dict[str, Any] = {"episodes": numbers, **({} if rows is None else {"parameters": rows})}
+    observations, infos = environment.reset(options=asked)
     parameters = infos["parameters"]
     begin(actor, np.ones(n, dtype=bool))
     over = np.zeros(n, dtype=bool)
@@ -132,15 +141,10 @@ def _episodes(
             success[new], diverged[new] = final["success"][new], final["diverged"][new]
             over |= ended
             if not over.all():  # what is over goes on unseen, so that the batch keeps its size
-                environment.reset(options={"reset_mask": ended, "episodes": numbers, **_options_of(rows)})
+                environment.reset(options={"reset_mask": ended, **asked})
                 begin(actor, ended)
     environment.close()
     return returns, success, diverged, parameters
-
-
-def _options_of(rows: Array | None) -> dict[str, Any]:
-    """The reset options of given parameter rows."""
-    return {} if rows is None else {"parameters": rows}
 
 
 def live_score(

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-
+from simloop.learn import evaluate
 from simloop.report.blocks import Block, Points, Section, Text
 from simloop.report.learned import Learned, Scored, Trainee
 from simloop.report.quantities import count, number, percent
@@ -87,14 +86,11 @@ def _compared(real: Scored, arm: Trainee, name: str) -> str:
 def difference_interval(a: Scored, b: Scored) -> tuple[float, float]:
     """95 % interval of the difference of two rates of success, a - b.
 
-    Newcombe's hybrid of Wilson's intervals (Statistics in Medicine 17, 1998, method 10), for independent samples. Both
-    act in episodes of the same numbers, which this does not use, so that it is rather too wide.
+    It is for independent samples. Both act in episodes of the same numbers, which this does not use, so that it is
+    rather too wide.
     """
-    (a_low, a_high), (b_low, b_high) = a.success_interval, b.success_interval
-    apart = a.success - b.success
-    low = apart - math.hypot(a.success - a_low, b_high - b.success)
-    high = apart + math.hypot(a_high - a.success, b.success - b_low)
-    return low, high
+    (k, n), (j, m) = ((round(s.success * s.episodes), s.episodes) for s in (a, b))
+    return evaluate.difference_interval(k, n, j, m)
 
 
 def target_line(outcome: Learned) -> str:
