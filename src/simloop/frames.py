@@ -22,7 +22,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from types import MappingProxyType
 from typing import Literal, get_args
 
 import numpy as np
@@ -91,8 +90,9 @@ class Camera:
             normal = np.where(z > 0, points[..., :2] / z, np.nan)
         k1, k2 = self.distortion
         if k1 or k2:
-            r2 = (normal**2).sum(-1, keepdims=True)
-            normal = normal * (1 + k1 * r2 + k2 * r2**2)
+            r = np.sqrt((normal**2).sum(-1, keepdims=True))
+            inside = np.minimum(r, widest(self.distortion))
+            normal = normal * (1 + k1 * inside**2 + k2 * inside**4) * inside / np.maximum(r, 1e-12)
         focal = np.array([self.intrinsics[0, 0], self.intrinsics[1, 1]])
         return np.asarray(normal * focal + self.intrinsics[:2, 2])
 
@@ -110,6 +110,14 @@ class Camera:
         y = (v - self.intrinsics[1, 2]) / self.intrinsics[1, 1]
         x, y = undistorted(x, y, self.distortion)
         return np.stack([x, y, np.ones_like(x)], axis=-1)
+
+
+def widest(distortion: tuple[float, float]) -> float:
+    """The normalised radius up to which a lens shows what is farther out farther out; inf without an end."""
+    k1, k2 = distortion
+    squares = np.roots([5 * k2, 3 * k1, 1.0])
+    ends = [float(x.real) for x in squares if abs(x.imag) < 1e-12 and x.real > 0]
+    return float(np.sqrt(min(ends))) if ends else float("inf")
 
 
 def undistorted(x: Array, y: Array, distortion: tuple[float, float]) -> tuple[Array, Array]:
@@ -220,7 +228,7 @@ class Frame:
     instances: NDArray[np.uint16] | None = None
     normals: NDArray[np.float32] | None = None
     flow: NDArray[np.float32] | None = None
-    values: Mapping[str, float] = MappingProxyType({})
+    values: Mapping[str, float] = field(default_factory=dict)
 
     def replace(self, **changes: object) -> Frame:
         """The frame with some fields changed."""

@@ -1,0 +1,202 @@
+"""What MuJoCo's scenes are drawn on, without a display: colour, depth and which geom is seen at each pixel.
+
+    canvas = Canvas((128, 128))
+    canvas.load(model)
+    canvas.look(data, camera)
+    rgb = canvas.colour()
+    depth, geoms = canvas.surfaces()
+
+Depth and geoms come from one pass. The OpenGL is the first of EGL, OSMesa and GLFW that works here, or what the
+environment variable MUJOCO_GL names; a process needs no setting for it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simloop.errors import InputError
+from simloop.frames import Camera
+from simloop.parameters import Array
+
+if TYPE_CHECKING:
+    import mujoco
+
+#: slices of a round shape: as round as it looks in small images, at a third of the default's time
+SLICES = 16
+#: groups of geoms that are seen; the others are for contacts alone
+SEEN = (1, 1, 1, 0, 0, 0)
+_HIDDEN = 5
+
+
+@cache
+def _gl() -> Any:
+    """This process's OpenGL context: made once, and made current before each use."""
+    said = []
+    for backend in backends():
+        try:
+            context = importlib.import_module(f"mujoco.{backend}").GLContext(64, 64)
+            context.make_current()
+        except Exception as error:  # each library fails in a way of its own
+            said.append(f"{backend}: {str(error).splitlines()[0] if str(error) else type(error).__name__}")
+            continue
+        return context
+    raise InputError(
+        f"nothing can be drawn here ({'; '.join(said)[:200]}); install a headless OpenGL (libegl1 or libosmesa6)"
+    )
+
+
+def backends() -> tuple[str, ...]:
+    """What to draw with, in the order to try."""
+    chosen = os.environ.get("MUJOCO_GL", "").lower()
+    if chosen:
+        return (chosen,)
+    return ("egl", "osmesa", "glfw") if sys.platform == "linux" else ("cgl",) if sys.platform == "darwin" else ("glfw",)
+
+
+class Canvas:
+    """Pictures of one size of whatever model is loaded.
+
+    Args:
+        size: (width, height), pixels.
+        samples: samples of a pixel against jagged edges; 0 is one, and fast.
+        shadows: side of the shadow map, pixels; 0 for no shadows.
+    """
+
+    def __init__(self, size: tuple[int, int], *, samples: int = 0, shadows: int = 512) -> None:
+        import mujoco
+
+        self.size = size
+        self._samples, self._shadows = samples, shadows
+        self._rect = mujoco.MjrRect(0, 0, *size)
+        self._option = mujoco.MjvOption()
+        self._option.geomgroup[:] = SEEN
+        self._option.sitegroup[:] = 0
+        self._camera = mujoco.MjvCamera()
+        self._camera.type = mujoco.mjtCamera.mjCAMERA_FIXED
+        self._context: mujoco.MjrContext | None = None
+        width, height = size
+        self._rgb = np.empty((height, width, 3), dtype=np.uint8)
+        self._depth = np.empty((height, width), dtype=np.float32)
+
+    @property
+    def context(self) -> mujoco.MjrContext:
+        """What OpenGL knows of the model, current."""
+        if self._context is None:
+            raise RuntimeError("load a model before anything is drawn")
+        _gl().make_current()
+        return self._context
+
+    @property
+    def scene(self) -> mujoco.MjvScene:
+        """What is drawn; its flags say how."""
+        return self._scene
+
+    def load(self, model: mujoco.MjModel) -> None:
+        """Draw this model from now on. Its settings of quality and its frame's size are changed to the canvas's."""
+        import mujoco
+
+        self.close()
+        _gl().make_current()
+        model.vis.global_.offwidth, model.vis.global_.offheight = self.size
+        quality = model.vis.quality
+        quality.offsamples, quality.numslices, quality.numstacks = self._samples, SLICES, SLICES
+        quality.shadowsize = self._shadows
+        self._model = model
+        self._context = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_50.value)
+        mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN.value, self._context)
+        self._context.readDepthMap = mujoco.mjtDepthMap.mjDEPTH_ZEROFAR
+        self._scene = mujoco.MjvScene(model, maxgeom=model.ngeom + 100)
+        self._scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = self._shadows > 0
+        self._groups = model.geom_group.copy()
+
+    def look(self, data: mujoco.MjData, camera: int) -> None:
+        """Look at the model in the state `data` through its camera of that number."""
+        import mujoco
+
+        self._data, self._camera.fixedcamid = data, camera
+        mujoco.mjv_updateScene(
+            self._model, data, self._option, None, self._camera, mujoco.mjtCatBit.mjCAT_ALL.value, self._scene
+        )
+
+    def view(self, name: str, depth_unit: float) -> Camera:
+        """Where the picture is taken from, and how, read from what is drawn."""
+        eye, other = self._scene.camera[0], self._scene.camera[1]
+        width, height = self.size
+        near, low, high = eye.frustum_near, eye.frustum_bottom, eye.frustum_top
+        fy = near * height / (high - low)
+        half = eye.frustum_width or (high - low) / 2 * width / height
+        fx = near * width / (2 * half)
+        centre = (eye.frustum_center + other.frustum_center) / 2
+        intrinsics = np.array(
+            [[fx, 0, width / 2 - centre / near * fx], [0, fy, high / (high - low) * height], [0, 0, 1.0]]
+        )
+        forward = np.array(eye.forward, dtype=float)
+        down = -np.array(eye.up, dtype=float)
+        rotation = np.stack([np.cross(down, forward), down, forward], axis=1)
+        position = (np.array(eye.pos, dtype=float) + other.pos) / 2
+        return Camera(name, self.size, intrinsics, position, rotation, depth_unit=depth_unit)
+
+    def colour(self) -> NDArray[np.uint8]:
+        """(height, width, 3) what is seen."""
+        import mujoco
+
+        context = self.context
+        mujoco.mjr_render(self._rect, self._scene, context)
+        mujoco.mjr_readPixels(self._rgb, None, self._rect, context)
+        return self._rgb[::-1].copy()
+
+    def surfaces(self) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+        """Depth (height, width), m, 0 where nothing is seen; and the number of the geom that is seen there, or -1."""
+        import mujoco
+
+        context, flags = self.context, self._scene.flags
+        before = flags.copy()
+        flags[mujoco.mjtRndFlag.mjRND_SEGMENT] = flags[mujoco.mjtRndFlag.mjRND_IDCOLOR] = 1
+        try:
+            mujoco.mjr_render(self._rect, self._scene, context)
+        finally:
+            flags[:] = before
+        mujoco.mjr_readPixels(self._rgb, self._depth, self._rect, context)
+        ids = self._rgb[::-1].astype(np.int32) @ np.array([1, 1 << 8, 1 << 16], dtype=np.int32)
+        geoms = self._drawn()[ids]
+        eye = self._scene.camera[0]
+        near, far = float(eye.frustum_near), float(eye.frustum_far)
+        # reversed depth: 1 at the near plane, 0 at the far one
+        depth = near * far / (near + self._depth[::-1].astype(np.float64) * (far - near))
+        return np.where(geoms >= 0, depth, 0.0).astype(np.float32), geoms
+
+    def _drawn(self) -> NDArray[np.int32]:
+        """For each colour of an identity pass the geom that it stands for, -1 for none or what is no geom."""
+        import mujoco
+
+        geom = mujoco.mjtObj.mjOBJ_GEOM.value
+        table = np.full(self._scene.ngeom + 2, -1, dtype=np.int32)
+        for g in self._scene.geoms[: self._scene.ngeom]:
+            if g.segid >= 0 and g.objtype == geom:
+                table[g.segid + 1] = g.objid
+        return table
+
+    def alone(self, geoms: NDArray[np.bool_]) -> int:
+        """How many pixels the geoms (ngeom,) have where nothing else is in the scene."""
+        groups = self._model.geom_group
+        groups[:] = np.where(geoms, self._groups, _HIDDEN)
+        try:
+            self.look(self._data, self._camera.fixedcamid)
+            return int((self.surfaces()[1] >= 0).sum())
+        finally:
+            groups[:] = self._groups
+            self.look(self._data, self._camera.fixedcamid)
+
+    def close(self) -> None:
+        """Give back what OpenGL holds."""
+        if self._context is not None:
+            _gl().make_current()
+            self._context.free()
+            self._context = None

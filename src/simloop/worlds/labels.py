@@ -1,0 +1,212 @@
+"""Annotations of a frame, from what is known of its scene and from what is seen.
+
+    scene = Labelled(model, staged.instances, categories)
+    instances = scene.mask(geoms)                          # (H, W) numbers of instances
+    objects = scene.objects(data, camera, instances, depth)
+
+Everything is computed for all instances at once. Where an instance reaches behind the camera, its hull is cut at a
+plane before it, so that its projection is that of what can be seen of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simloop.errors import InputError
+from simloop.frames import Camera, Category, Objects
+from simloop.parameters import Array
+from simloop.worlds.staged import Instance
+
+if TYPE_CHECKING:
+    import mujoco
+
+#: m before the camera's centre where hulls are cut
+_NEAR = 1e-3
+#: a keypoint is hidden where something is in front of it by more than this part of its depth
+_FRONT = 0.01
+
+
+class Labelled:
+    """What a labeller knows of a scene: which geom belongs to which instance, and the instances' shapes."""
+
+    def __init__(self, model: mujoco.MjModel, instances: Sequence[Instance], categories: Sequence[Category]) -> None:
+        self.instances = tuple(instances)
+        self.categories = tuple(categories)
+        places = {c.name: i for i, c in enumerate(categories)}
+        for instance in instances:
+            if instance.category not in places:
+                raise InputError(
+                    f"instance {instance.name!r}: its category {instance.category!r} is none of the world's"
+                )
+        self._categories = np.array([places[i.category] for i in instances], dtype=np.int64)
+        self._bodies = np.array([model.body(i.body).id for i in instances], dtype=np.int64)
+        #: by geom, and last for none, the number of the instance that it is part of; 0 for none
+        self._numbers = np.zeros(model.ngeom + 1, dtype=np.uint16)
+        for number, instance in enumerate(instances, start=1):
+            self._numbers[[model.geom(g).id for g in instance.geoms]] = number
+        self._geom_bodies = np.append(model.geom_bodyid, 0)
+        self._vertices = np.concatenate([i.vertices for i in instances]) if instances else np.zeros((0, 3))
+        counts = np.array([len(i.vertices) for i in instances], dtype=np.int64)
+        self._owners = np.repeat(np.arange(len(instances)), counts)
+        widest = max((len(i.keypoints) for i in instances), default=0)
+        self._keypoints = np.full((len(instances), widest, 3), np.nan)
+        for k, instance in enumerate(instances):
+            self._keypoints[k, : len(instance.keypoints)] = instance.keypoints
+
+    def mask(self, geoms: NDArray[np.int32]) -> NDArray[np.uint16]:
+        """Numbers of instances from numbers of geoms, -1 for none, (H, W)."""
+        return self._numbers[geoms]
+
+    def geoms_of(self, number: int) -> NDArray[np.bool_]:
+        """(ngeom,) which geoms are the instance of that number."""
+        return np.asarray(self._numbers[:-1] == number)
+
+    def objects(
+        self,
+        data: mujoco.MjData,
+        camera: Camera,
+        instances: NDArray[np.uint16],
+        depth: NDArray[np.float32] | None,
+        visible: Array | None = None,
+    ) -> Objects:
+        """The annotations of what the camera sees, and of what it would see if nothing were in the way.
+
+        Args:
+            data: the scene's state; the poses of bodies are read from it.
+            camera: where from.
+            instances: (H, W) the mask.
+            depth: (H, W) m, for which keypoints are hidden; None: those whose pixel shows their own object are visible.
+            visible: (n,) visible fractions of all instances.
+        """
+        n = len(self.instances)
+        position, rotation = data.xpos[self._bodies], data.xmat[self._bodies].reshape(-1, 3, 3)
+        amodal = self._amodal(camera, position, rotation)
+        pixels = np.bincount(instances.reshape(-1), minlength=n + 1)[1 : n + 1]
+        keep = (pixels > 0) | in_view(amodal, camera.size)
+        objects = Objects(
+            ids=np.arange(1, n + 1),
+            categories=self._categories,
+            names=tuple(i.name for i in self.instances),
+            boxes=tight_boxes(instances, n),
+            amodal=amodal,
+            truncation=truncation(amodal, camera.size),
+            pixels=pixels.astype(np.int64),
+            visible=np.full(n, np.nan) if visible is None else visible,
+            poses=np.concatenate([position, data.xquat[self._bodies]], axis=1),
+            centres=np.array([i.centre for i in self.instances]).reshape(n, 3),
+            sizes=np.array([i.size for i in self.instances]).reshape(n, 3),
+            keypoints=self._seen_keypoints(camera, position, rotation, instances, depth),
+        )
+        return objects.take(keep)
+
+    def _amodal(self, camera: Camera, position: Array, rotation: Array) -> Array:
+        """(n, 4) boxes around the projections of the instances' hulls."""
+        n, owners = len(self.instances), self._owners
+        world = np.einsum("vij,vj->vi", rotation[owners], self._vertices) + position[owners]
+        points = camera.to_camera(world)
+        front = points[:, 2] > _NEAR
+        cut = [hull_before(points[owners == k]) for k in np.unique(owners[~front])]
+        points = np.concatenate([points[front], *cut])
+        owners = np.concatenate([owners[front], *(
+            np.full(len(p), k) for p, k in zip(cut, np.unique(self._owners[~front]), strict=True)
+        )])  # fmt: skip
+        image = camera.image(points)
+        boxes = np.full((n, 4), np.nan)
+        for column, extreme in ((0, np.fmin), (2, np.fmax)):
+            extreme.at(boxes[:, column], owners, image[:, 0])
+            extreme.at(boxes[:, column + 1], owners, image[:, 1])
+        return boxes
+
+    def _seen_keypoints(
+        self,
+        camera: Camera,
+        position: Array,
+        rotation: Array,
+        instances: NDArray[np.uint16],
+        depth: NDArray[np.float32] | None,
+    ) -> Array:
+        """(n, K, 3) image coordinates and visibility."""
+        seen = camera.project(np.einsum("nij,nkj->nki", rotation, self._keypoints) + position[:, None])
+        width, height = camera.size
+        with np.errstate(invalid="ignore"):
+            inside = (seen[..., 0] >= 0) & (seen[..., 0] < width) & (seen[..., 1] >= 0) & (seen[..., 1] < height)
+        column, row = (np.where(inside, seen[..., i], 0).astype(np.int64) for i in (0, 1))
+        own = instances[row, column] == np.arange(1, len(seen) + 1)[:, None]
+        if depth is not None:
+            there = depth[row, column]
+            own |= (there == 0) | (there > seen[..., 2] * (1 - _FRONT))
+        state = np.where(inside, np.where(own, 2.0, 1.0), 0.0)
+        return np.concatenate([seen[..., :2], state[..., None]], axis=-1)
+
+    def flow(
+        self,
+        geoms: NDArray[np.int32],
+        depth: NDArray[np.float32],
+        now: tuple[Camera, Poses],
+        later: tuple[Camera, Poses],
+    ) -> NDArray[np.float32]:
+        """(H, W, 2) where what is seen at each pixel is in the next frame, in pixels from here; NaN where unknown."""
+        (camera, (p, r)), (next_camera, (q, s)) = now, later
+        at = np.nonzero(geoms >= 0)
+        bodies = self._geom_bodies[geoms[at]]
+        world = camera.to_world(camera.rays[at] * depth[at][:, None].astype(np.float64))
+        own = np.einsum("nji,nj->ni", r[bodies], world - p[bodies])
+        moved = np.einsum("nij,nj->ni", s[bodies], own) + q[bodies]
+        out = np.full((*geoms.shape, 2), np.nan, dtype=np.float32)
+        out[at] = next_camera.project(moved)[:, :2] - (np.stack(at[::-1], axis=1) + 0.5)
+        return out
+
+
+#: positions (nbody, 3) and rotations (nbody, 3, 3) of all bodies
+Poses = tuple[Array, Array]
+
+
+def poses(data: mujoco.MjData) -> Poses:
+    """A copy of where all bodies are."""
+    return data.xpos.copy(), data.xmat.reshape(-1, 3, 3).copy()
+
+
+def tight_boxes(instances: NDArray[np.uint16], n: int) -> Array:
+    """(n, 4) boxes around the pixels of each number 1..n in a mask (H, W); NaN where it has none."""
+    from scipy.ndimage import find_objects
+
+    boxes = np.full((n, 4), np.nan)
+    for k, found in enumerate(find_objects(instances, max_label=n)):
+        if found is not None:
+            rows, columns = found
+            boxes[k] = columns.start, rows.start, columns.stop, rows.stop
+    return boxes
+
+
+def in_view(boxes: Array, size: tuple[int, int]) -> NDArray[np.bool_]:
+    """(n,) which boxes (n, 4) share area with the image; not those that are NaN."""
+    with np.errstate(invalid="ignore"):
+        return np.asarray((boxes[:, 0] < size[0]) & (boxes[:, 2] > 0) & (boxes[:, 1] < size[1]) & (boxes[:, 3] > 0))
+
+
+def truncation(boxes: Array, size: tuple[int, int]) -> Array:
+    """(n,) the part of each box's area (n, 4) that is outside the image; NaN where the box is."""
+    inside = np.clip(boxes, 0, [*size, *size])
+
+    def area(b: Array) -> Array:
+        return np.asarray((b[:, 2] - b[:, 0]) * (b[:, 3] - b[:, 1]))
+
+    whole = area(boxes)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(whole > 0, 1 - area(inside) / whole, np.where(np.isnan(whole), np.nan, 0.0))
+
+
+def hull_before(points: Array) -> Array:
+    """Points whose hull is that part of the hull of points (V, 3), in a camera's axes, that is before the camera."""
+    front = points[:, 2] > _NEAR
+    a, b = points[front], points[~front]
+    if not len(a):
+        return np.zeros((0, 3))
+    share = (a[:, None, 2] - _NEAR) / (a[:, None, 2] - b[None, :, 2])
+    cut = a[:, None] + share[..., None] * (b[None] - a[:, None])
+    cut[..., 2] = _NEAR
+    return np.concatenate([a, cut.reshape(-1, 3)])
