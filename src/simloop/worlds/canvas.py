@@ -23,7 +23,6 @@ from numpy.typing import NDArray
 
 from simloop.errors import InputError
 from simloop.frames import Camera
-from simloop.parameters import Array
 
 if TYPE_CHECKING:
     import mujoco

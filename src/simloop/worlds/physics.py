@@ -13,7 +13,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from simloop.errors import InputError
+from simloop.frames import Category, Frame, Request
 from simloop.parameters import Array, ParameterSpace
 from simloop.trajectories import Channel, TrajectorySet
 from simloop.worlds.channel import ControlChannel, Effect
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from simloop.distributions import Distribution
     from simloop.worlds.environment import Autoreset, Environment
+    from simloop.worlds.staged import Staged
     from simloop.worlds.task import Task
 
 #: of the segments `numbers` (m,) a function of (qpos (m, nq), qvel (m, nv), actions (m, A)): forces (m, nv), N or N m
@@ -360,6 +362,53 @@ class PhysicsWorld(World):
             target[(at, *where)] = value * factor
         if any(needs_constants(field) for field, *_ in self._writes):
             batch.set_const(ids)
+
+    def write_model(self, model: mujoco.MjModel, row: Array) -> None:
+        """Write one parameter row (d,) into a compiled model of this body or of its scene."""
+        import mujoco
+
+        for b in self.bindings:
+            where, field = address(model, b), field_of(model, b.field)
+            value = row[self.parameters.index(b.parameter)]
+            field[where] = value * (field[where] if b.mode == "times" else b.factor)
+        if any(needs_constants(b.field) for b in self.bindings):
+            mujoco.mj_setConst(model, mujoco.MjData(model))
+
+    @cached_property
+    def cameras(self) -> tuple[str, ...]:  # type: ignore[override]
+        return tuple(c.name for c in self._seen.cameras)
+
+    @cached_property
+    def categories(self) -> tuple[Category, ...]:  # type: ignore[override]
+        from simloop.worlds.staging import categories
+
+        return categories(self._seen)
+
+    @cached_property
+    def _seen(self) -> mujoco.MjSpec:
+        """The scene with names for all that is in it."""
+        from simloop.worlds.staging import named
+
+        return named(self.scene())
+
+    def stage(self, row: Array, number: int, seed: int, request: Request) -> Staged:
+        """Scene `number` under a parameter row (d,), before the world's cameras."""
+        from simloop.worlds.staging import stage
+
+        return stage(self, row, number, seed, request)
+
+    def frames(
+        self,
+        sequences: Iterable[int],
+        *,
+        request: Request | None = None,
+        distribution: Distribution | None = None,
+        look: Distribution | None = None,
+        seed: int = 0,
+    ) -> Iterator[Frame]:
+        from simloop.worlds.photograph import photographs
+
+        return photographs(self, sequences, request=request or Request(), distribution=distribution, seed=seed)
 
     @cached_property
     def _writes(self) -> list[tuple[str, tuple[Any, ...], Array, Array | float, int]]:

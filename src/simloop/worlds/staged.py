@@ -9,6 +9,7 @@ A scene is a pure function of (row, number, seed, request): the same arguments g
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -72,11 +73,13 @@ class Staged:
         qpos: (T, nq) the state at each step of the sequence, in the order of the compiled model's joints; what has no
             joint does not move.
         instances: what is labelled, things and surfaces.
+        write: writes into the compiled model what the description cannot say: the values of parameters.
     """
 
     spec: mujoco.MjSpec
     qpos: Array
     instances: tuple[Instance, ...]
+    write: Callable[[mujoco.MjModel], None] = lambda model: None
 
     def __len__(self) -> int:
         return len(self.qpos)

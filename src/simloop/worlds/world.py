@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -20,6 +20,7 @@ from simloop.columns import ColumnMap
 from simloop.distributions import Distribution, Normal, Point
 from simloop.errors import DataWarning, InputError, unknown
 from simloop.excitation import multisine
+from simloop.frames import Category, Frame, Request
 from simloop.parameters import Array, ParameterSpace
 from simloop.trajectories import Channel, TrajectorySet
 
@@ -105,6 +106,45 @@ class World(ABC):
     mirror: Mirror | None = None
     #: channel -> the largest size that the machine itself allows, where that is known
     machine_limits: Mapping[str, float] = MappingProxyType({})
+
+    @property
+    def cameras(self) -> tuple[str, ...]:
+        """Names of what the world can be seen through; the first is used where nobody says which."""
+        return ()
+
+    @property
+    def categories(self) -> tuple[Category, ...]:
+        """The kinds of objects that its frames are labelled with."""
+        return ()
+
+    @property
+    def look(self) -> ParameterSpace:
+        """What may vary in how the world is seen: parameters of kind appearance and sensing."""
+        return ParameterSpace([])
+
+    def looks(self) -> Mapping[str, Distribution]:
+        """The distributions over `look` that have a name: `default`, which changes nothing, and `wide`."""
+        return {}
+
+    def frames(
+        self,
+        sequences: Iterable[int],
+        *,
+        request: Request | None = None,
+        distribution: Distribution | None = None,
+        look: Distribution | None = None,
+        seed: int = 0,
+    ) -> Iterator[Frame]:
+        """Yield images with annotations (`frames.py`), all steps of each sequence in order.
+
+        Args:
+            sequences: their numbers; a sequence depends on the seed and its number alone.
+            request: what to photograph; by default 256 x 256 stills with depth and masks.
+            distribution: what scenes are drawn from; by default the default parameters.
+            look: what their appearance is drawn from; by default the world as it was made.
+            seed: of everything random.
+        """
+        raise InputError(f"world {self.name!r} has no camera: there is nothing to see in it")
 
     @property
     def measured(self) -> tuple[Channel, ...]:

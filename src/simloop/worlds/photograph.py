@@ -1,0 +1,207 @@
+"""Photographs of scenes that MuJoCo draws: a world stages them, this draws, sees and labels them.
+
+    for frame in photographs(world, range(10), request=Request(), seed=7): ...
+
+Everything of a sequence depends on (seed, its number) alone: its scene's parameters are drawn from the stream of the
+scene's number, how it looks from that of the sequence's, and the sensor's noise from that of the frame's.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simloop.distributions import Distribution, Point
+from simloop.errors import InputError, unknown
+from simloop.frames import Camera, Category, Frame, Request
+from simloop.parameters import Array, ParameterSpace
+from simloop.randomness import stream
+from simloop.worlds.canvas import SEEN, Canvas
+from simloop.worlds.labels import Labelled, poses
+from simloop.worlds.staged import Staged
+
+if TYPE_CHECKING:
+    import mujoco
+
+
+#: an array (height, width, ...)
+Image = NDArray[Any]
+#: depth is stored in a step in which 16 bits reach at least this many times the scene's extent
+_REACH = 6.0
+
+
+class Stage(Protocol):
+    """What is needed of a world to photograph it."""
+
+    name: str
+    parameters: ParameterSpace
+
+    @property
+    def cameras(self) -> tuple[str, ...]: ...
+
+    @property
+    def categories(self) -> tuple[Category, ...]: ...
+
+    def stage(self, row: Array, number: int, seed: int, request: Request) -> Staged:
+        """Return scene `number` under a parameter row (d,)."""
+        ...
+
+
+def photographs(
+    world: Stage,
+    sequences: Iterable[int],
+    *,
+    request: Request,
+    distribution: Distribution | None = None,
+    seed: int = 0,
+) -> Iterator[Frame]:
+    """Yield the frames of sequences, in order; at each step one for each camera that is asked for."""
+    cameras = chosen(world, request)
+    drawn = Point(world.parameters) if distribution is None else distribution
+    for number, group in itertools.groupby(sequences, key=lambda s: s // request.views):
+        row = drawn.sample(1, stream(seed, "frames", "scene", number))[0]
+        staged = world.stage(row, number, seed, request)
+        with Studio(staged, request, world.categories, cameras) as studio:
+            for sequence in group:
+                yield from _sequence(world, studio, sequence, row, request, seed)
+
+
+def chosen(world: Stage, request: Request) -> tuple[str, ...]:
+    """The cameras that a request means."""
+    if not world.cameras:
+        raise InputError(f"world {world.name!r} has no camera: there is nothing to see in it")
+    for name in request.cameras:
+        if name not in world.cameras:
+            raise unknown(f"camera of world {world.name!r}:", name, world.cameras)
+    return request.cameras or world.cameras[:1]
+
+
+def _sequence(world: Stage, studio: Studio, sequence: int, row: Array, request: Request, seed: int) -> Iterator[Frame]:
+    """The frames of one sequence."""
+    parameters = dict(zip(world.parameters.names, row.tolist(), strict=True))
+    for step in range(request.length):
+        for camera in studio.cameras:
+            shot = studio.shoot(step, camera)
+            yield Frame(
+                index=sequence * request.length + step,
+                sequence=sequence,
+                step=step,
+                time=step / request.rate,
+                camera=shot.camera,
+                categories=studio.categories,
+                parameters=parameters,
+                **shot.images,
+            )
+
+
+@dataclass(frozen=True, eq=False)
+class Shot:
+    """One picture with its annotations: what a frame is made of beside its number."""
+
+    camera: Camera
+    images: dict[str, Any]
+
+
+class Studio:
+    """A compiled scene before its cameras. Use it in a `with` statement: it holds memory of the graphics."""
+
+    def __init__(
+        self, staged: Staged, request: Request, categories: Sequence[Category], cameras: Sequence[str]
+    ) -> None:
+        import mujoco
+
+        self.model = staged.spec.compile()
+        staged.write(self.model)
+        self.cameras, self.categories = tuple(cameras), tuple(categories)
+        self._staged, self._request = staged, request
+        self._labelled = Labelled(self.model, staged.instances, categories)
+        self._data, self._next = mujoco.MjData(self.model), mujoco.MjData(self.model)
+        self._canvas = Canvas(request.size, samples=request.samples, shadows=request.shadows)
+        self._canvas.load(self.model)
+
+    def __enter__(self) -> Studio:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._canvas.close()
+
+    def shoot(self, step: int, camera: str) -> Shot:
+        """Photograph a step of the motion."""
+        passes = self._request.passes
+        view = self._look(self._data, step, camera)
+        rgb = self._canvas.colour()
+        depth, geoms = self._canvas.surfaces()
+        instances = self._labelled.mask(geoms)
+        visible = self._visible(instances) if "visible" in passes else None
+        images: dict[str, Any] = {
+            "rgb": rgb,
+            "objects": self._labelled.objects(self._data, view, instances, depth, visible),
+            "depth": depth if "depth" in passes else None,
+            "instances": instances if "instances" in passes else None,
+        }
+        if "normals" in passes:
+            images["normals"] = self._normals(view, geoms)
+        if "flow" in passes:
+            images["flow"] = self._flow(step, camera, view, geoms, depth)
+        return Shot(view, images)
+
+    def _look(self, data: mujoco.MjData, step: int, camera: str) -> Camera:
+        """Put the scene into a step's state, and look at it."""
+        import mujoco
+
+        data.qpos[:] = self._staged.qpos[step]
+        mujoco.mj_kinematics(self.model, data)
+        mujoco.mj_comPos(self.model, data)
+        mujoco.mj_flex(self.model, data)
+        mujoco.mj_tendon(self.model, data)
+        mujoco.mj_camlight(self.model, data)
+        self._canvas.look(data, self.model.camera(camera).id)
+        return self._canvas.view(camera, depth_unit(_REACH * self.model.stat.extent))
+
+    def _visible(self, instances: Image) -> Array:
+        """(n,) of each instance that is a thing the part of its pixels that nothing hides; NaN for others."""
+        n = len(self._labelled.instances)
+        seen = np.bincount(instances.reshape(-1), minlength=n + 1)[1 : n + 1]
+        out = np.full(n, np.nan)
+        things = {c.name for c in self.categories if c.thing}
+        for k, instance in enumerate(self._labelled.instances):
+            if instance.category in things:
+                alone = self._canvas.alone(self._labelled.geoms_of(k + 1))
+                out[k] = min(seen[k] / alone, 1.0) if alone else np.nan
+        return out
+
+    def _normals(self, view: Camera, geoms: Image) -> Image:
+        """(H, W, 3) normals, in the camera's axes, of what a ray through each pixel's centre meets."""
+        import mujoco
+
+        height, width = geoms.shape
+        rays = view.rays.reshape(-1, 3) @ view.rotation.T
+        rays /= np.linalg.norm(rays, axis=1, keepdims=True)
+        n = len(rays)
+        met, distance, normals = np.empty(n, dtype=np.int32), np.empty(n), np.zeros(3 * n)
+        mujoco.mj_multiRay(
+            self.model, self._data, view.position, rays.reshape(-1), np.array(SEEN, dtype=np.uint8), True, -1,
+            met, distance, normals, n, mujoco.mjMAXVAL,
+        )  # fmt: skip
+        own = normals.reshape(n, 3) @ view.rotation
+        own[(met < 0) | (geoms.reshape(-1) < 0)] = 0
+        return own.reshape(height, width, 3).astype(np.float32)
+
+    def _flow(self, step: int, camera: str, view: Camera, geoms: Image, depth: Image) -> Image:
+        """(H, W, 2) flow to the next step; NaN in the last one."""
+        if step + 1 >= len(self._staged.qpos):
+            return np.full((*geoms.shape, 2), np.nan, dtype=np.float32)
+        later = self._look(self._next, step + 1, camera)
+        return self._labelled.flow(geoms, depth, (view, poses(self._data)), (later, poses(self._next)))
+
+
+def depth_unit(reach: float) -> float:
+    """m, the least step of 1, 2 or 5 times a power of ten in which 16 bits reach that far, m."""
+    least = reach / 65535
+    power = 10.0 ** np.floor(np.log10(least))
+    return float(next(round(k * power, 12) for k in (1, 2, 5, 10) if k * power >= least))
