@@ -41,6 +41,12 @@ def _drawer() -> World:
     return Drawer()
 
 
+def _peg() -> World:
+    from simloop.worlds.peg import Peg
+
+    return Peg()
+
+
 _WORLDS: dict[str, Callable[[], World]] = {
     "double-pendulum/c1": lambda: _double_pendulum("c1"),
     "double-pendulum/a0": lambda: _double_pendulum("a0"),
@@ -48,6 +54,7 @@ _WORLDS: dict[str, Callable[[], World]] = {
     "cart-pole": _cart_pole,
     "cube-toss": _cube_toss,
     "drawer": _drawer,
+    "peg": _peg,
 }
 _DEFAULTS = {"double-pendulum": "double-pendulum/c1"}
 

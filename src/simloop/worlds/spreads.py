@@ -25,6 +25,7 @@ _FACTORS = {
     "viscous": (1.5, 100.0, 3.0, 0.7),
     "coulomb": (0.7, 10.0, 2.0, 0.7),
     "unpublished": (1.5, 100.0, 2.0, 0.7),
+    "soft": (0.7, 10.0, 2.0, 0.7),
     "gain": (0.1, 2.0, 1.1, 0.7),
 }
 
@@ -56,6 +57,16 @@ def around(name: str, default: float, spread: float, unit: str, description: str
         Parameter(name, low=default - 10 * spread, high=default + 10 * spread, default=default, unit=unit, kind=kind,
                   spread=spread, description=description),
         (default - spread, default + spread),
+    )  # fmt: skip
+
+
+def place(name: str, default: float, low: float, high: float, spread: float, wide: float, description: str) -> Row:
+    """Where something stands, in m, or how it is turned, in rad (`NAME.yaw`); `wide` is to both sides."""
+    unit = "rad" if name.endswith("yaw") else "m"
+    return Row(
+        Parameter(name, low=low, high=high, default=default, unit=unit, kind="structure", spread=spread,
+                  description=description),
+        (default - wide, default + wide),
     )  # fmt: skip
 
 

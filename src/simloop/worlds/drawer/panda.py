@@ -2,6 +2,7 @@
 
     hand = add_panda(spec)          # bodies link1 to link7 and hand, joints joint1 to joint7, left and right
     add_servos(spec)                # actuators joint1 to joint7 and gripper
+    servo_bindings("joint1")        # what parameters of a servo set in the model
 
 Published, and not changed here:
 - kinematics (Denavit-Hartenberg, Craig's convention), limits of joints, speeds and torques: Franka Control Interface
@@ -21,6 +22,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from simloop.worlds.physics import Binding
 
 if TYPE_CHECKING:
     import mujoco
@@ -83,8 +86,8 @@ _LOOKS = (
 )
 
 
-def add_panda(spec: mujoco.MjSpec) -> mujoco.MjsBody:
-    """Add the arm and its hand to the world; return the hand.
+def add_panda(spec: mujoco.MjSpec, *, gripper: bool = True) -> mujoco.MjsBody:
+    """Add the arm and its hand to the world; return the hand. Without `gripper` its fingers are shut and do not move.
 
     Of all this only the hand's palm and fingers can touch anything: their `conaffinity` is 1, nothing's `contype` is.
     """
@@ -121,27 +124,47 @@ def add_panda(spec: mujoco.MjSpec) -> mujoco.MjsBody:
     for name, side in (("left", 1), ("right", -1)):
         finger = hand.add_body(name=name, pos=[0, 0, RAIL], mass=FINGER_MASS, inertia=[2.4e-6, 2.4e-6, 1e-6],
                                explicitinertial=True)  # fmt: skip
-        joint = finger.add_joint(name=name, type=mujoco.mjtJoint.mjJNT_SLIDE, axis=[0, side, 0], range=[0, FINGER],
-                                 limited=1, armature=FINGER_ROTOR)  # fmt: skip
-        joint.damping[0] = GRIPPER_DAMPING / 2
+        if gripper:
+            joint = finger.add_joint(name=name, type=mujoco.mjtJoint.mjJNT_SLIDE, axis=[0, side, 0], range=[0, FINGER],
+                                     limited=1, armature=FINGER_ROTOR)  # fmt: skip
+            joint.damping[0] = GRIPPER_DAMPING / 2
         inside = side * THICK  # so that closed fingers meet in the middle
         _touch(finger, name, (0, inside, 0), (0, inside, TIP - RAIL - THICK), THICK)
-    _couple_fingers(spec)
+    if gripper:
+        _couple_fingers(spec)
     return hand
 
 
-def add_servos(spec: mujoco.MjSpec) -> None:
-    """Add a position servo to each joint and one to both fingers; commands are 0 at `HOME` and with closed fingers.
+def add_servos(spec: mujoco.MjSpec, *, gripper: bool = True) -> None:
+    """Add a position servo to each joint and, with `gripper`, one to both fingers.
 
-    A servo's damping is the joint's, which the engine integrates implicitly whatever limits the servo's force.
+    Commands are 0 at `HOME` and with closed fingers. A servo's damping is the joint's, which the engine integrates
+    implicitly whatever limits the servo's force.
     """
     import mujoco
 
     to_joint, to_fingers = mujoco.mjtTrn.mjTRN_JOINT, mujoco.mjtTrn.mjTRN_TENDON
     for name, stiffness, home, most in zip(JOINTS, STIFFNESS, HOME, TORQUE, strict=True):
         _set_servo(spec.add_actuator(name=name, target=name, trntype=to_joint), stiffness, home, most)
-    gripper = spec.add_actuator(name="gripper", target="fingers", trntype=to_fingers)
-    _set_servo(gripper, GRIPPER_STIFFNESS, 0.0, GRIPPER_FORCE)
+    if gripper:
+        fingers = spec.add_actuator(name="gripper", target="fingers", trntype=to_fingers)
+        _set_servo(fingers, GRIPPER_STIFFNESS, 0.0, GRIPPER_FORCE)
+
+
+def servo_bindings(name: str) -> list[Binding]:
+    """How parameters `NAME.stiffness` and `NAME.damping` reach a servo and what it moves.
+
+    A servo's force is stiffness * (home + command - position), and damping slows what it moves.
+    """
+    stiffness, damping = f"{name}.stiffness", f"{name}.damping"
+    home = HOME[JOINTS.index(name)] if name in JOINTS else 0.0
+    moved, share = ([name], 1.0) if name in JOINTS else (["left", "right"], 0.5)
+    return [
+        Binding(stiffness, "actuator_gainprm", name, 0),
+        Binding(stiffness, "actuator_biasprm", name, 0, factor=home),
+        Binding(stiffness, "actuator_biasprm", name, 1, factor=-1.0),
+        *(Binding(damping, "dof_damping", joint, factor=share) for joint in moved),
+    ]
 
 
 def _set_servo(servo: mujoco.MjsActuator, stiffness: float, home: float, most: float) -> None:

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from simloop.distributions import Distribution
-from simloop.parameters import Array, Kind, Parameter
+from simloop.parameters import Array
 from simloop.trajectories import Channel
 from simloop.worlds.channel import Effect
 from simloop.worlds.drawer.panda import (
@@ -42,9 +42,10 @@ from simloop.worlds.drawer.panda import (
     STIFFNESS,
     add_panda,
     add_servos,
+    servo_bindings,
 )
 from simloop.worlds.physics import Binding, PhysicsWorld
-from simloop.worlds.spreads import Row, delay, distributions, positive, space
+from simloop.worlds.spreads import delay, distributions, place, positive, space
 
 if TYPE_CHECKING:
     import mujoco
@@ -64,16 +65,6 @@ _TREMOR = np.array([0.03] * 7 + [0.003])
 TIME_STEP, CONTROL_DT = 0.005, 0.01
 
 
-def _place(name: str, default: float, low: float, high: float, spread: float, wide: float, what: str) -> Row:
-    """A coordinate of the cabinet, in m or rad; `wide` is its half-width of the randomisation by hand."""
-    kind: Kind = "structure"
-    unit = "rad" if name.endswith("yaw") else "m"
-    return Row(
-        Parameter(name, low=low, high=high, default=default, unit=unit, kind=kind, spread=spread, description=what),
-        (default - wide, default + wide),
-    )
-
-
 TABLE = [
     *(positive(f"{j}.stiffness", k, "N m/rad", "inertial", f"stiffness of the servo of {j}")
       for j, k in zip(JOINTS, STIFFNESS, strict=True)),
@@ -87,10 +78,10 @@ TABLE = [
     positive("drawer.damping", 10.0, "N s/m", "viscous", "viscous friction of the drawer's rails"),
     positive("drawer.friction", 2.0, "N", "coulomb", "Coulomb friction of the drawer's rails"),
     positive("handle.friction", 0.8, "", "coulomb", "friction coefficient between handle and fingers"),
-    _place("cabinet.x", HANDLE[0], 0.35, 0.95, 0.05, 0.15, "the handle's distance ahead of the arm's base"),
-    _place("cabinet.y", HANDLE[1], -0.3, 0.3, 0.05, 0.15, "the handle's distance to the left of the arm's base"),
-    _place("cabinet.z", HANDLE[2], 0.4, 0.75, 0.02, 0.05, "the handle's height above the arm's base"),
-    _place("cabinet.yaw", 0.0, -0.5, 0.5, 0.1, 0.2, "turn of the cabinet about the vertical through its handle"),
+    place("cabinet.x", HANDLE[0], 0.35, 0.95, 0.05, 0.15, "the handle's distance ahead of the arm's base"),
+    place("cabinet.y", HANDLE[1], -0.3, 0.3, 0.05, 0.15, "the handle's distance to the left of the arm's base"),
+    place("cabinet.z", HANDLE[2], 0.4, 0.75, 0.02, 0.05, "the handle's height above the arm's base"),
+    place("cabinet.yaw", 0.0, -0.5, 0.5, 0.1, 0.2, "turn of the cabinet about the vertical through its handle"),
     delay("command.delay", "time from a command to the servos"),
 ]  # fmt: skip
 
@@ -164,7 +155,7 @@ class Drawer(PhysicsWorld):
             build=_build,
             parameters=space(TABLE),
             bindings=[
-                *(b for j, home in zip((*JOINTS, "gripper"), (*HOME, 0.0), strict=True) for b in _servo(j, home)),
+                *(b for j in (*JOINTS, "gripper") for b in servo_bindings(j)),
                 Binding("drawer.mass", "body_mass", "drawer"),
                 Binding("drawer.stiffness", "jnt_stiffness", "drawer"),
                 Binding("drawer.damping", "dof_damping", "drawer"),
@@ -232,15 +223,3 @@ class Drawer(PhysicsWorld):
 def _unit(joint: str) -> str:
     """The unit of a joint's position."""
     return "rad" if joint in JOINTS else "m"
-
-
-def _servo(name: str, home: float) -> list[Binding]:
-    """A servo's force is stiffness * (home + command - position), and damping slows what it moves."""
-    stiffness, damping = f"{name}.stiffness", f"{name}.damping"
-    moved, share = ([name], 1.0) if name in JOINTS else (["left", "right"], 0.5)
-    return [
-        Binding(stiffness, "actuator_gainprm", name, 0),
-        Binding(stiffness, "actuator_biasprm", name, 0, factor=home),
-        Binding(stiffness, "actuator_biasprm", name, 1, factor=-1.0),
-        *(Binding(damping, "dof_damping", joint, factor=share) for joint in moved),
-    ]

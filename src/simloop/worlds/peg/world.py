@@ -1,0 +1,210 @@
+"""World `peg`: a 7-joint arm (Franka Emika Panda) that swings a peg on a soft rope into the tilted hole of a box.
+
+    world = get_world("peg")
+    envs = world.make(128, task="in", randomization="prior")
+
+The task is SimOpt's swing-peg-in-hole (Chebotar et al., ICRA 2019, section IV-A and Table III): the hole's axis is
+tilted by 45 degrees, so that a peg that hangs straight down has to be swung or slid into it. The parameters are the
+rope's (length, mass, stiffness, damping: `rope.py`), the peg's mass, radius and friction, the hole's
+width, where the box stands, and the arm's (stiffness, damping and scale of the commands of each joint). The arm's
+sensors and the tracker of the peg do not tell where the box stands.
+
+An action is where each joint's servo is to go, in rad from the home pose, as in the world `drawer`. Recordings are
+replayed whole: what comes after a contact depends on all before it. A state is known by the arm's joints alone: the
+rope hangs straight down at rest. Nothing can touch but the peg, and the hand's palm and fingers, the box; the rope
+touches nothing. Gravity is compensated in the arm and pulls rope and peg.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from simloop.distributions import Distribution
+from simloop.parameters import Array
+from simloop.trajectories import Channel
+from simloop.worlds.channel import Effect
+from simloop.worlds.drawer import panda
+from simloop.worlds.drawer.panda import HOME, JOINTS, SPEED, add_panda, add_servos, servo_bindings
+from simloop.worlds.peg.rope import (
+    BENDS,
+    DAMPING,
+    LENGTH,
+    LINKS,
+    MASS,
+    PEG_MASS,
+    PEG_RADIUS,
+    PEG_WIDEST,
+    STIFFNESS,
+    add_rope,
+    hanging,
+)
+from simloop.worlds.physics import Binding, PhysicsWorld
+from simloop.worlds.spreads import Row, delay, distributions, place, positive, space
+
+if TYPE_CHECKING:
+    import mujoco
+
+    from simloop.worlds.task import Task
+
+#: m: the middle of the hole's mouth where nobody moved the box; the hole's width and depth; how thick its walls are
+BOX, WIDTH, DEPTH, WALL = (0.65, 0.0, 0.35), 0.06, 0.1, 0.03
+#: out of the hole along its axis: up and towards the arm
+AXIS = np.array([-np.sqrt(0.5), 0.0, np.sqrt(0.5)])
+#: m: where the peg's middle is in the home pose
+PEG = (0.4451, 0.0, 0.3183)
+#: rad: how much an excitation moves each joint, at most
+_SWAY = np.array([0.3, 0.2, 0.1, 0.2, 0.1, 0.2, 0.1])
+#: s
+TIME_STEP, CONTROL_DT = 0.005, 0.01
+
+
+def _size(name: str, default: float, low: float, high: float, spread: float, what: str) -> Row:
+    """A size that can be measured: `wide` is one spread to both sides."""
+    return place(name, default, low, high, spread, spread, what)
+
+
+TABLE = [
+    *(positive(f"{j}.stiffness", k, "N m/rad", "inertial", f"stiffness of the servo of {j}")
+      for j, k in zip(JOINTS, panda.STIFFNESS, strict=True)),
+    *(positive(f"{j}.damping", d, "N m s/rad", "inertial", f"damping of the servo of {j}")
+      for j, d in zip(JOINTS, panda.DAMPING, strict=True)),
+    *(positive(f"{j}.scale", 1.0, "", "gain", f"what the commands of {j} are multiplied with") for j in JOINTS),
+    positive("rope.length", LENGTH, "m", "length", "length of the rope"),
+    positive("rope.mass", MASS, "kg", "inertial", "mass of the rope"),
+    positive("rope.stiffness", STIFFNESS, "N m/rad", "soft", "stiffness of each of the rope's joints"),
+    positive("rope.damping", DAMPING, "N m s/rad", "soft", "damping of each of the rope's joints"),
+    positive("peg.mass", PEG_MASS, "kg", "inertial", "mass of the peg"),
+    _size("peg.radius", PEG_RADIUS, 0.01, PEG_WIDEST, 0.001, "radius of the peg"),
+    positive("peg.friction", 0.4, "", "coulomb", "friction coefficient between peg and box"),
+    _size("hole.width", WIDTH, 0.045, 0.08, 0.002, "width of the hole, from wall to wall"),
+    place("box.x", BOX[0], 0.4, 0.9, 0.05, 0.12, "distance of the hole's mouth ahead of the arm's base"),
+    place("box.y", BOX[1], -0.25, 0.25, 0.05, 0.12, "distance of the hole's mouth to the left of the arm's base"),
+    place("box.z", BOX[2], 0.25, 0.45, 0.02, 0.03, "height of the hole's mouth above the arm's base"),
+    delay("command.delay", "time from a command to the servos"),
+]  # fmt: skip
+
+
+def _build() -> mujoco.MjSpec:
+    import mujoco
+
+    spec = mujoco.MjSpec()
+    spec.compiler.degree = False
+    option = spec.option
+    option.timestep = TIME_STEP
+    option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
+    option.iterations, option.ls_iterations = 10, 10
+    option.disableflags |= mujoco.mjtDisableBit.mjDSBL_ISLAND
+    hand = add_panda(spec, gripper=False)
+    for body in spec.bodies:
+        body.gravcomp = 1
+    add_rope(spec, hand)
+    _add_box(spec)
+    add_servos(spec, gripper=False)
+    site = mujoco.mjtObj.mjOBJ_SITE
+    spec.add_sensor(name="peg", type=mujoco.mjtSensor.mjSENS_FRAMEPOS, objtype=site, objname="peg")
+    spec.add_sensor(name="hole", type=mujoco.mjtSensor.mjSENS_FRAMEPOS, objtype=site, objname="hole")
+    spec.add_sensor(name="peg.velocity", type=mujoco.mjtSensor.mjSENS_FRAMELINVEL, objtype=site, objname="peg")
+    return spec
+
+
+def _add_box(spec: mujoco.MjSpec) -> None:
+    """A box whose frame is in the middle of the hole's mouth, its z along `AXIS`; each wall is moved by the width."""
+    import mujoco
+
+    eighth = np.pi / 8
+    box = spec.worldbody.add_body(name="box", pos=BOX, quat=[np.cos(eighth), 0, -np.sin(eighth), 0])
+    box.add_site(name="hole")
+    half, thick, deep = WIDTH / 2, WALL / 2, DEPTH / 2
+    walls = {
+        "wall.near": ([-half, 0, 0], [-thick, 0, -deep], [thick, 0.04 + WALL, deep]),
+        "wall.far": ([half, 0, 0], [thick, 0, -deep], [thick, 0.04 + WALL, deep]),
+        "wall.right": ([0, -half, 0], [0, -thick, -deep], [0.04, thick, deep]),
+        "wall.left": ([0, half, 0], [0, thick, -deep], [0.04, thick, deep]),
+        "wall.floor": ([0, 0, -DEPTH], [0, 0, -thick], [0.04 + WALL, 0.04 + WALL, thick]),
+    }
+    for name, (at, offset, size) in walls.items():
+        wall = box.add_body(name=name, pos=at)
+        geom = wall.add_geom(name=name, type=mujoco.mjtGeom.mjGEOM_BOX, pos=offset, size=size, contype=1, conaffinity=2,
+                             rgba=[0.55, 0.4, 0.25, 1])  # fmt: skip
+        geom.solref = [2 * TIME_STEP, 1]
+
+
+class Peg(PhysicsWorld):
+    """The arm, the rope with its peg, and the box."""
+
+    whole = True
+    horizons = (3.0,)
+    tolerances = MappingProxyType(
+        {**dict.fromkeys(JOINTS, 0.02), **dict.fromkeys([f"{j}.velocity" for j in JOINTS], 0.2),
+         "peg": 0.01, "peg.velocity": 0.1}
+    )  # fmt: skip
+    machine_limits = MappingProxyType({f"{j}.velocity": s for j, s in zip(JOINTS, SPEED, strict=True)})
+
+    def __init__(self) -> None:
+        super().__init__(
+            name="peg",
+            summary="7-joint arm (Franka Emika Panda) that swings a peg on a rope into a box",
+            build=_build,
+            parameters=space(TABLE),
+            bindings=[*(b for j in JOINTS for b in servo_bindings(j)), *_BINDINGS],
+            effects=[
+                *(Effect(f"{j}.scale", j, "gain") for j in JOINTS),
+                *(Effect("command.delay", j, "delay") for j in JOINTS),
+            ],
+            channels=[
+                *((Channel(j, "rad"), f"joint.{j}.position") for j in JOINTS),
+                (Channel("peg", "m", "point"), "sensor.peg"),
+                (Channel("hole", "m", "point"), "sensor.hole"),
+                *((Channel(f"{j}.velocity", "rad/s", rate_of=j), f"joint.{j}.velocity") for j in JOINTS),
+                (Channel("peg.velocity", "m/s", "point", rate_of="peg"), "sensor.peg.velocity"),
+            ],
+            actions=[Channel(j, "rad") for j in JOINTS],
+            control_dt=CONTROL_DT,
+        )  # fmt: skip
+
+    def tasks(self) -> Mapping[str, Task]:
+        from simloop.worlds.peg.task import peg_in
+
+        task = peg_in()
+        return {task.name: task}
+
+    def distributions(self) -> Mapping[str, Distribution]:
+        return {**super().distributions(), **distributions(TABLE)}
+
+    def state(self, positions: Array, rates: Array) -> Array:
+        """Return states (..., 56): the rope hangs straight down at rest, wherever the arm is."""
+        joints, outer = positions[..., :7], positions.shape[:-1]
+        straight = np.broadcast_to(np.tile([1.0, 0.0, 0.0, 0.0], LINKS), (*outer, 4 * LINKS))
+        still = np.zeros((*outer, 3 * len(BENDS)))
+        return np.concatenate([joints, hanging(joints), straight, rates[..., :7], still], axis=-1)
+
+    def starts(self, count: int, rng: np.random.Generator) -> tuple[Array, Array]:
+        """Stand-ins start at rest in the home pose."""
+        at_home = np.array([*HOME, *PEG, *BOX])
+        return np.tile(at_home, (count, 1)), np.zeros((count, len(at_home)))
+
+    def excitation(self, seconds: float, rng: np.random.Generator) -> Array:
+        """Stand-ins sway: a multisine of the size of what the task needs."""
+        return _SWAY * super().excitation(seconds, rng)
+
+
+_LINKS = tuple(f"rope{i + 1}" for i in range(LINKS))
+_BINDINGS = (
+    *(Binding("rope.length", "body_pos", b, 2, factor=-1 / LINKS) for b in (*_LINKS[1:], "peg")),
+    *(Binding("rope.length", "body_ipos", b, 2, factor=-0.5 / LINKS) for b in _LINKS),
+    *(Binding("rope.mass", "body_mass", b, factor=1 / LINKS) for b in _LINKS),
+    *(Binding("rope.stiffness", "jnt_stiffness", j) for j in BENDS),
+    *(Binding("rope.damping", "dof_damping", j) for j in BENDS),
+    Binding("peg.mass", "body_mass", "peg"),
+    Binding("peg.radius", "geom_size", "peg", 0),
+    Binding("peg.friction", "geom_friction", "peg", 0),
+    Binding("hole.width", "body_pos", "wall.near", 0, factor=-0.5),
+    Binding("hole.width", "body_pos", "wall.far", 0, factor=0.5),
+    Binding("hole.width", "body_pos", "wall.right", 1, factor=-0.5),
+    Binding("hole.width", "body_pos", "wall.left", 1, factor=0.5),
+    *(Binding(f"box.{axis}", "body_pos", "box", k) for k, axis in enumerate("xyz")),
+)
