@@ -21,7 +21,7 @@ from simloop.columns import Column, ColumnMap
 from simloop.distributions import Distribution
 from simloop.trajectories import Channel
 from simloop.worlds.channel import Effect
-from simloop.worlds.physics import Binding, PhysicsWorld, free_joints_spec
+from simloop.worlds.physics import Binding, PhysicsWorld, free_joints_spec, show_from, show_stick
 from simloop.worlds.spreads import around, delay, distributions, positive, space
 
 if TYPE_CHECKING:
@@ -119,3 +119,20 @@ class CartPole(PhysicsWorld):
 
     def distributions(self) -> Mapping[str, Distribution]:
         return {**super().distributions(), **distributions(TABLE)}
+
+    def scene(self) -> mujoco.MjSpec:
+        import mujoco
+
+        spec = super().scene()
+        spec.worldbody.add_geom(
+            name="rail", type=mujoco.mjtGeom.mjGEOM_CAPSULE, fromto=[-0.5, 0.06, 0, 0.5, 0.06, 0], size=[0.006, 0, 0],
+            rgba=[0.6, 0.6, 0.62, 1], contype=0, conaffinity=0, group=1,
+        )  # fmt: skip
+        spec.body("cart").add_geom(
+            type=mujoco.mjtGeom.mjGEOM_BOX, size=[0.05, 0.05, 0.03], rgba=[0.2, 0.3, 0.6, 1], contype=0, conaffinity=0,
+            mass=0, group=1,
+        )  # fmt: skip
+        length = 2 * next(row.parameter.default for row in TABLE if row.parameter.name == "pole.com")
+        show_stick(spec.body("pole"), (0, 0, -length), 0.008, (0.8, 0.2, 0.2))
+        show_from(spec, (0, 0, 0), 1.0)
+        return spec

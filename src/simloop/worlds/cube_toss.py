@@ -17,7 +17,7 @@ import numpy as np
 from simloop.distributions import Distribution
 from simloop.parameters import Array
 from simloop.trajectories import Channel
-from simloop.worlds.physics import Binding, PhysicsWorld
+from simloop.worlds.physics import Binding, PhysicsWorld, show_from
 from simloop.worlds.spreads import around, distributions, positive, space
 
 if TYPE_CHECKING:
@@ -105,6 +105,13 @@ class CubeToss(PhysicsWorld):
 
     def distributions(self) -> Mapping[str, Distribution]:
         return {**super().distributions(), **distributions(TABLE)}
+
+    def scene(self) -> mujoco.MjSpec:
+        spec = super().scene()
+        spec.geom("table").rgba = [0.75, 0.72, 0.68, 1]
+        spec.geom("cube").rgba = [0.85, 0.55, 0.2, 1]
+        show_from(spec, (0, 0, 0.05), 1.0, azimuth=110, up=25)
+        return spec
 
     def starts(self, count: int, rng: np.random.Generator) -> tuple[Array, Array]:
         """Stand-ins are tossed as by hand: from 15 to 30 cm, in any rotation, at about 1 m/s and 5 rad/s."""

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from simloop.worlds.physics import PhysicsWorld
 
-#: s, a sequence begins at a random time up to this after the motion's start
+#: s, a sequence begins at a random time up to this after the motion's start; a toss's within what it lasts
 _BEGINS = 2.0
 #: corners of a round shape along each angle
 _ROUND = 24
@@ -44,7 +44,7 @@ def stage(world: PhysicsWorld, row: Array, number: int, seed: int, request: Requ
 def motion(world: PhysicsWorld, row: Array, request: Request, rng: np.random.Generator) -> Array:
     """(T, nq) a piece of the world's motion, a row for each frame; where it diverges it stands still at its start."""
     dt = world.control_dt
-    first = rng.uniform(0, _BEGINS)
+    first = rng.uniform(0, world.horizons[-1] if world.whole and not len(world.actions) else _BEGINS)
     at = np.round((first + np.arange(request.length) / request.rate) / dt).astype(np.int64)
     positions, rates = world.starts(1, rng)
     actions = world.excitation((at[-1] + 2) * dt, rng)
@@ -72,7 +72,7 @@ def named(spec: mujoco.MjSpec) -> mujoco.MjSpec:
         from simloop.worlds.physics import show_from
 
         model = spec.copy().compile()
-        show_from(spec, model.stat.center, 2.5 * float(model.stat.extent))
+        show_from(spec, model.stat.center, 1.3 * float(model.stat.extent))
     return spec
 
 
