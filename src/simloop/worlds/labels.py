@@ -42,7 +42,8 @@ class Labelled:
                 raise InputError(
                     f"instance {instance.name!r}: its category {instance.category!r} is none of the world's"
                 )
-        self._categories = np.array([places[i.category] for i in instances], dtype=np.int64)
+        #: (n,) place of each instance's category
+        self.category_places = np.array([places[i.category] for i in instances], dtype=np.int64)
         self._bodies = np.array([model.body(i.body).id for i in instances], dtype=np.int64)
         #: by geom, and last for none, the number of the instance that it is part of; 0 for none
         self._numbers = np.zeros(model.ngeom + 1, dtype=np.uint16)
@@ -64,6 +65,10 @@ class Labelled:
     def geoms_of(self, number: int) -> NDArray[np.bool_]:
         """(ngeom,) which geoms are the instance of that number."""
         return np.asarray(self._numbers[:-1] == number)
+
+    def poses_of(self, data: mujoco.MjData) -> Array:
+        """(n, 7) position, m, and quaternion of each instance in the world."""
+        return np.concatenate([data.xpos[self._bodies], data.xquat[self._bodies]], axis=1)
 
     def objects(
         self,
@@ -89,14 +94,14 @@ class Labelled:
         keep = (pixels > 0) | in_view(amodal, camera.size)
         objects = Objects(
             ids=np.arange(1, n + 1),
-            categories=self._categories,
+            categories=self.category_places,
             names=tuple(i.name for i in self.instances),
             boxes=tight_boxes(instances, n),
             amodal=amodal,
             truncation=truncation(amodal, camera.size),
             pixels=pixels.astype(np.int64),
             visible=np.full(n, np.nan) if visible is None else visible,
-            poses=np.concatenate([position, data.xquat[self._bodies]], axis=1),
+            poses=self.poses_of(data),
             centres=np.array([i.centre for i in self.instances]).reshape(n, 3),
             sizes=np.array([i.size for i in self.instances]).reshape(n, 3),
             keypoints=self._seen_keypoints(camera, position, rotation, instances, depth),
@@ -109,11 +114,10 @@ class Labelled:
         world = np.einsum("vij,vj->vi", rotation[owners], self._vertices) + position[owners]
         points = camera.to_camera(world)
         front = points[:, 2] > _NEAR
-        cut = [hull_before(points[owners == k]) for k in np.unique(owners[~front])]
+        behind = np.unique(owners[~front])
+        cut = [hull_before(points[owners == k]) for k in behind]
         points = np.concatenate([points[front], *cut])
-        owners = np.concatenate([owners[front], *(
-            np.full(len(p), k) for p, k in zip(cut, np.unique(self._owners[~front]), strict=True)
-        )])  # fmt: skip
+        owners = np.concatenate([owners[front], *(np.full(len(p), k) for p, k in zip(cut, behind, strict=True))])
         image = camera.image(points)
         boxes = np.full((n, 4), np.nan)
         for column, extreme in ((0, np.fmin), (2, np.fmax)):
