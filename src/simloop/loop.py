@@ -8,7 +8,6 @@ Each step is a stage of the run's folder: computed once, kept, and not repeated 
 from __future__ import annotations
 
 import hashlib
-import platform
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,6 @@ from typing import Any
 import numpy as np
 from pydantic import Field, field_validator
 
-import simloop
 from simloop.adapt import Adaptation, Comparison, Method, get_method
 from simloop.calibration import Calibration, Predictions, calibrate, tell_apart
 from simloop.columns import ColumnMap
@@ -36,6 +34,7 @@ from simloop.targets.target import short_name
 from simloop.targets.windows import Replay
 from simloop.trajectories import columns, difference
 from simloop.worlds import World, get_world
+from simloop.worlds.description import describe_world, versions
 
 YEAR = 365.25 * 86400  # s
 #: below this coverage of its 90 % band a fit is called too sure of itself
@@ -361,17 +360,6 @@ def _episodes(target: Target) -> dict[str, str]:
     return {hashlib.sha256(r.episode(e).values.tobytes()).hexdigest(): r.sources[e] for e in range(len(r))}
 
 
-def describe_world(world: World) -> dict[str, Any]:
-    """A world as a run's configuration keeps it: an edited model or another engine is another configuration."""
-    return {
-        "name": world.name,
-        "parameters": world.parameters.to_dict(),
-        "whole": world.whole,
-        "content": world.content(),
-        "versions": versions(world),
-    }
-
-
 def recordings_hash(target: Target) -> str:
     """Names the content of a target's recordings."""
     digest = hashlib.sha256(target.recordings.values.tobytes())
@@ -399,16 +387,6 @@ def provenance_sentence(target: Target) -> str:
     if target.provenance == "real recordings":
         return f"real recordings, {count(files, 'file')}: {target.description}"
     return f"NOT REAL: {target.description} ({target.provenance}; {count(files, 'recording')})"
-
-
-def versions(world: World) -> dict[str, str]:
-    """Versions that a result depends on."""
-    return {
-        "simloop": simloop.__version__,
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        **world.versions(),
-    }
 
 
 def headline(result: dict[str, Any], method: str | None = None) -> str:

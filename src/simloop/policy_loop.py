@@ -10,18 +10,19 @@ Chebotar et al., "Closing the Sim-to-Real Loop" (arXiv 1810.05687), Algorithm 1:
         a few rollouts of the policy on the target, without its reward, of what its sensors say
         p_{i+1} <- adapt p_i, so that simulated rollouts of the policy look like the real ones
 
-Beside it stand policies of the same budget that never saw the target: trained under the first distribution (`none`)
-and under wide ranges by hand (`wide`). All are scored on the target in episodes that no fit has seen.
+Beside it stand policies of the same budget that never saw the target, and on a stand-in one that learned on the target
+itself (`policy_arms.py`). All are scored on the target in episodes that no fit has seen.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from simloop.adapt import Adaptation, Comparison, Method, get_method
 from simloop.adapt.acted import ActedComparison
@@ -30,8 +31,8 @@ from simloop.distributions import Distribution, Normal
 from simloop.errors import InputError
 from simloop.learn import Learner, Policy, Trained, get_learner
 from simloop.learn.evaluate import evaluate, live_score
-from simloop.learn.randomisation import randomisation
-from simloop.loop import AdaptStep, describe_world, relative_to, versions
+from simloop.loop import AdaptStep, relative_to
+from simloop.policy_arms import Arm, check_arms, said, train_arm
 from simloop.policy_rollouts import beside_simulated
 from simloop.progress import Progress, silent
 from simloop.randomness import stream
@@ -40,6 +41,7 @@ from simloop.targets import live_target
 from simloop.targets.live import LiveTarget
 from simloop.targets.rollouts import Rollouts
 from simloop.worlds import World, get_world
+from simloop.worlds.description import describe_world, versions
 from simloop.worlds.observed import observed
 from simloop.worlds.task import Task, describe_task
 
@@ -48,12 +50,16 @@ SIMULATED = 200
 
 
 class LearnStep(Strict):
-    """How policies are trained: decisions for the first, and for each that goes on from the one before."""
+    """How policies are trained: decisions for the first, and for each that goes on from the one before.
+
+    `oracle`: those that the arm of that name takes on the target, by default as many as all that go on together.
+    """
 
     learner: str = "ppo"
     options: dict[str, Any] = Field(default_factory=dict)
     steps: int | None = Field(default=None, ge=1)
     again: int | None = Field(default=None, ge=1)
+    oracle: int | None = Field(default=None, ge=1)
 
 
 class PolicyLoopFile(Strict):
@@ -72,7 +78,8 @@ class PolicyLoopFile(Strict):
     rollouts: int = Field(default=3, ge=1)
     #: whether an adaptation looks at the rollouts of all iterations so far; in the paper it does at the last ones
     remember: bool = False
-    arms: list[Literal["none", "wide"]] = Field(default=["none", "wide"])
+    #: what stands beside the loop (`policy_arms.py`)
+    arms: list[Arm] = Field(default=["none", "wide"])
     #: episodes on the target that policies are scored in
     episodes: int = Field(default=100, ge=1)
     seed: int = 0
@@ -89,6 +96,11 @@ class PolicyLoopFile(Strict):
     def _learner(cls, value: LearnStep) -> LearnStep:
         get_learner(value.learner, value.options)
         return value
+
+    @model_validator(mode="after")
+    def _possible(self) -> PolicyLoopFile:
+        check_arms(self.arms, self.target, get_learner(self.learn.learner, self.learn.options))
+        return self
 
     @classmethod
     def read(cls, path: str | Path) -> PolicyLoopFile:
@@ -110,17 +122,18 @@ class PolicyLoopFile(Strict):
 
 @dataclass(frozen=True)
 class Budget:
-    """Decisions of the first training, and of each that follows."""
+    """Decisions of the first training, of each that follows, and of an oracle on the target."""
 
     first: int
     again: int
+    oracle: int
 
     def total(self, iterations: int) -> int:
         """Decisions of all trainings of a loop together."""
         return self.first + iterations * self.again
 
 
-class _Loop:
+class Loop:
     """What the steps of one loop share."""
 
     def __init__(self, file: PolicyLoopFile, run: Run, world: World, task: Task, live: LiveTarget) -> None:
@@ -129,25 +142,50 @@ class _Loop:
         steps = int(own.pop("steps", 1_000_000))
         self.learner: Learner = get_learner(file.learn.learner, {**own, **file.learn.options})
         first = file.learn.steps or steps
-        self.budget = Budget(first, file.learn.again or max(1, first // 5))
+        again = file.learn.again or max(1, first // 5)
+        self.budget = Budget(first, again, file.learn.oracle or max(1, file.iterations) * again)
         self.method: Method | None = None
         if isinstance(file.adapt, AdaptStep):
             self.method = get_method(file.adapt.method, file.adapt.options)
 
+    def seed(self, *names: str | int) -> int:
+        """A seed of its own for what is named."""
+        return int(stream(self.file.seed, "policy loop", *names).integers(2**31))
+
     def train(
-        self, name: str, distribution: Distribution, steps: int, progress: Progress, begin_from: str | None = None
+        self,
+        name: str,
+        distribution: Distribution,
+        steps: int,
+        progress: Progress,
+        begin_from: str | None = None,
+        *,
+        learner: Learner | None = None,
+        world: World | None = None,
+        more: Mapping[str, float] = MappingProxyType({}),
     ) -> Policy:
-        """Train a policy as a stage, in a folder of its own in the run."""
+        """Train a policy as a stage, in a folder of its own in the run.
+
+        Args:
+            name: of the folder and the stage.
+            distribution: what episodes are drawn from.
+            steps: decisions to take.
+            progress: told of each chunk.
+            begin_from: the name of the training to begin from.
+            learner, world: other ones than the loop's.
+            more: what the record says otherwise than the learner.
+        """
         folder = self.run.folder / name
 
         def compute() -> dict[str, Any]:
-            trained: Trained = self.learner.train(
-                self.world, self.task, distribution, steps=steps, seed=self.file.seed, folder=folder / TRAINING,
+            trained: Trained = (learner or self.learner).train(
+                world or self.world, self.task, distribution, steps=steps, seed=self.file.seed,
+                folder=folder / TRAINING,
                 begin_from=self.run.folder / begin_from / TRAINING if begin_from else None,
                 progress=lambda message, done: progress(f"{name}: {message}", done),
             )  # fmt: skip
             trained.policy.save(folder)
-            return trained.to_dict()
+            return {**trained.to_dict(), **more}
 
         self.run.stage(f"train-{name}", compute)
         return Policy.load(folder)
@@ -162,13 +200,15 @@ class _Loop:
                                                  "success": float(rollouts.success.mean())})  # fmt: skip
         return rollouts
 
-    def score(self, name: str, policy: Policy, distribution: Distribution, progress: Progress) -> dict[str, Any]:
-        """How a policy does on the target, and in the distribution that it was trained in."""
+    def score(self, name: str, policy: Policy, distribution: Distribution | None, progress: Progress) -> dict[str, Any]:
+        """How a policy does on the target, and in the distribution that it was trained in where there is one."""
         task, seed = self.task, self.file.seed
 
         def compute() -> dict[str, Any]:
+            real = live_score(self.live, policy, self.file.episodes, self.seed("score"), progress, name)
+            if distribution is None:
+                return {"real": real}
             simulated = evaluate(self.world, task, policy, distribution, episodes=SIMULATED, seed=seed)
-            real = live_score(self.live, policy, self.file.episodes, derived(seed, "score"), progress, name)
             return {"real": real, "simulated": simulated.to_dict()}
 
         scored: dict[str, Any] = self.run.stage(f"score-{name}", compute)
@@ -209,7 +249,7 @@ class _Loop:
             lambda: method.fit(
                 self.comparison(acted),
                 start,
-                seed=derived(self.file.seed, "adapt", i),
+                seed=self.seed("adapt", i),
                 checkpoint=self.run.checkpoint(f"adapt-{i + 1}"),
                 progress=progress,
             ).to_dict(),
@@ -233,23 +273,21 @@ def run_policy_loop(
         live_target(file.target, world, task, seed=file.seed, mapping=file.mapping) as live,
         Run.open(folder, configuration(file, world, task), resume=resume) as run,
     ):
-        loop = _Loop(file, run, world, task, live)
+        loop = Loop(file, run, world, task, live)
         if loop.method:
             loop.first(loop.method, start)  # before anything is trained
         run.stage("target", lambda: {"name": live.name, "provenance": live.provenance,
                                      "description": live.description})  # fmt: skip
         _iterate(loop, start, progress, say)
-        total = loop.budget.total(file.iterations)
         for arm in file.arms:
-            say(f"training the arm {arm!r}: {total:,} decisions that never see the target")
-            drawn = start if arm == "none" else randomisation(world, task, "wide")
-            policy = loop.train(f"arm-{arm}", drawn, total, progress)
+            say(said(loop, arm))
+            policy, drawn = train_arm(loop, arm, start, progress)
             loop.score(f"arm-{arm}", policy, drawn, progress)
         run.stage("versions", lambda: {**versions(world), **loop.learner.versions()})
     return read_run(folder)
 
 
-def _iterate(loop: _Loop, current: Distribution, progress: Progress, say: Callable[[str], None]) -> None:
+def _iterate(loop: Loop, current: Distribution, progress: Progress, say: Callable[[str], None]) -> None:
     """Algorithm 1, with a score of each iteration's policy that no step of it reads."""
     acted: list[tuple[Policy, Rollouts]] = []
     before: str | None = None
@@ -271,11 +309,6 @@ def _iterate(loop: _Loop, current: Distribution, progress: Progress, say: Callab
         loop.show(i, policy, rollouts, drawn, current)
         before = name
     write_json(loop.run.folder / "distribution.json", current.to_dict())
-
-
-def derived(seed: int, *names: str | int) -> int:
-    """A seed of its own for what is named."""
-    return int(stream(seed, "policy loop", *names).integers(2**31))
 
 
 def configuration(file: PolicyLoopFile, world: World, task: Task) -> dict[str, Any]:

@@ -48,12 +48,17 @@ def write_aside(path: Path) -> Iterator[IO[bytes]]:
     except OSError as error:
         with contextlib.suppress(OSError):
             aside.unlink(missing_ok=True)
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise InputError(f"{path}: the disk is full; free some space and give the same command again") from None
-        raise InputError(f"{path}: cannot be written: {error.strerror or error}") from None
+        raise unwritable(path, error) from None
     except BaseException:
         aside.unlink(missing_ok=True)
         raise
+
+
+def unwritable(path: Path, error: OSError) -> InputError:
+    """The sentence for a file or folder that could not be written."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return InputError(f"{path}: the disk is full; free some space and give the same command again")
+    return InputError(f"{path}: cannot be written: {error.strerror or error}")
 
 
 def write_json(path: Path, record: Any) -> None:
@@ -77,6 +82,39 @@ def read_json(path: Path) -> Any:
 def content_hash(record: Any) -> str:
     """Sixteen hex digits that name a JSON-able record."""
     return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def check_resume(resume: str) -> None:
+    """Raise unless `resume` is one of the choices."""
+    if resume not in get_args(Resume):
+        raise unknown("choice of --resume", resume, get_args(Resume))
+
+
+def check_folder(folder: Path, manifest: str, what: str) -> None:
+    """Raise unless `folder` is new, empty, or one of ours: with `manifest` in it, which makes it a `what`."""
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder}: is a file; give a folder for the {what}")
+    if (
+        folder.is_dir()
+        and not (folder / manifest).exists()
+        and any(p.name != "lock" and not p.name.endswith(".part") for p in folder.iterdir())
+    ):
+        raise InputError(f"{folder}: not empty and not a {what} of simloop; give a new or an empty folder")
+
+
+def lock_folder(folder: Path) -> IO[str]:
+    """Create a folder and keep other processes of ours out of it until the file that is returned is closed."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = open(folder / "lock", "w")  # noqa: SIM115 - held until it is closed
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be written: {error.strerror}") from None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.close()
+        raise InputError(f"{folder}: another simloop process is working in this folder") from None
+    return lock
 
 
 @dataclass
@@ -116,27 +154,9 @@ class Run:
             resume: `if-match` continues a run of the same configuration and refuses another one; `never` refuses
                 any existing run; `always` starts over in a folder of another configuration.
         """
-        if resume not in get_args(Resume):
-            raise unknown("choice of --resume", resume, get_args(Resume))
-        if folder.exists() and not folder.is_dir():
-            raise InputError(f"{folder}: is a file; give a folder for the run")
-        manifest = folder / _MANIFEST
-        if (
-            folder.is_dir()
-            and not manifest.exists()
-            and any(p.name != "lock" and not p.name.endswith(".part") for p in folder.iterdir())
-        ):
-            raise InputError(f"{folder}: not empty and not a run of simloop; give a new or an empty folder")
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            lock = open(folder / "lock", "w")  # noqa: SIM115 - held until close()
-        except OSError as error:
-            raise InputError(f"{folder}: cannot be written: {error.strerror}") from None
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            lock.close()
-            raise InputError(f"{folder}: another simloop process is working in this folder") from None
+        check_resume(resume)
+        check_folder(folder, _MANIFEST, "run")
+        lock = lock_folder(folder)
         try:
             run = cls(folder, configuration, lock)
             run._begin(resume)
@@ -158,7 +178,7 @@ class Run:
             if before == self.configuration:
                 return
             if resume == "if-match" and self._holds_results():
-                changed = _first_difference(before, self.configuration)
+                changed = first_difference(before, self.configuration)
                 raise InputError(
                     f"{self.folder}: holds a run of another configuration ({changed}); give a new folder, or"
                     " --resume always to start over in this one"
@@ -218,14 +238,14 @@ def _read_manifest(path: Path) -> dict[str, Any]:
     return record
 
 
-def _first_difference(then: Any, now: Any, at: str = "") -> str:
+def first_difference(then: Any, now: Any, at: str = "") -> str:
     """Say in words where two configurations first differ."""
     if isinstance(then, dict) and isinstance(now, dict):
         for key in sorted(set(then) | set(now)):
             if then.get(key) != now.get(key):
-                return _first_difference(then.get(key), now.get(key), f"{at}.{key}".lstrip("."))
+                return first_difference(then.get(key), now.get(key), f"{at}.{key}".lstrip("."))
     if isinstance(then, list) and isinstance(now, list) and len(then) == len(now):
         for i, (a, b) in enumerate(zip(then, now, strict=True)):
             if a != b:
-                return _first_difference(a, b, f"{at}.{i}")
+                return first_difference(a, b, f"{at}.{i}")
     return f"{at or 'it'} was {str(then)[:60]!r}, now {str(now)[:60]!r}"

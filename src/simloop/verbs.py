@@ -25,7 +25,6 @@ from simloop.loop import (
     LoopFile,
     adapt_stage,
     describe_target,
-    describe_world,
     headline,
     how_honest,
     how_wrong,
@@ -34,7 +33,6 @@ from simloop.loop import (
     run_loop,
     starting_point,
     too_sure,
-    versions,
     years_in_an_hour,
     years_per_hour,
 )
@@ -46,6 +44,7 @@ from simloop.targets import Target
 from simloop.targets.target import short_name
 from simloop.targets.windows import Replay
 from simloop.worlds import World
+from simloop.worlds.description import describe_world, versions
 
 #: s, at which a fit reports its gap on its own files
 IN_SAMPLE_HORIZON = 0.2

@@ -17,12 +17,13 @@ from simloop.learn import Learner, Policy, Trained, get_learner
 from simloop.learn.demonstrations import expert_episodes, write_demonstrations
 from simloop.learn.evaluate import evaluate, live_score
 from simloop.learn.randomisation import randomisation
-from simloop.loop import describe_world, versions, years_in_an_hour
+from simloop.loop import years_in_an_hour
 from simloop.progress import Progress, silent
 from simloop.runs import POLICY, TRAINING, Resume, Run, read_run
 from simloop.targets import live_target
 from simloop.verbs import parsed_pairs
 from simloop.worlds import World, get_world
+from simloop.worlds.description import describe_world, versions
 from simloop.worlds.physics import PhysicsWorld
 from simloop.worlds.task import Task, describe_task
 
@@ -257,6 +258,9 @@ class PolicyLoopResult:
         for name, scored in self.scores.items():
             cells = [name]
             for place in ("real", "simulated"):
+                if place not in scored:  # an oracle learned in no distribution
+                    cells += ["", "", ""]
+                    continue
                 s = scored[place]
                 low, high = s["success_interval"]
                 cells += [f"{s['success']:.1%} of {s['episodes']}", f"{low:.1%} to {high:.1%}", f"{s['return']:.4g}"]
