@@ -362,9 +362,7 @@ def _episodes(target: Target) -> dict[str, str]:
 
 def recordings_hash(target: Target) -> str:
     """Names the content of a target's recordings."""
-    digest = hashlib.sha256(target.recordings.values.tobytes())
-    digest.update(target.recordings.time.tobytes() + target.recordings.actions.tobytes())
-    return digest.hexdigest()[:16]
+    return target.recordings.content_hash
 
 
 def describe_target(target: Target) -> dict[str, Any]:

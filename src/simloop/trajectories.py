@@ -7,6 +7,7 @@ must be: an angle differs by at most half a turn, a quaternion by a rotation.
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -46,6 +47,11 @@ class Channel:
     def tangent(self) -> int:
         """Columns of a difference and of a rate: three for a quaternion, else as many as the channel has."""
         return 3 if self.kind == "quaternion" else self.width
+
+    @property
+    def column_names(self) -> list[str]:
+        """What its columns are called in a table: its name, with a number where there are several."""
+        return [self.name] if self.width == 1 else [f"{self.name}.{k}" for k in range(self.width)]
 
     @property
     def signed(self) -> bool:
@@ -166,6 +172,13 @@ class TrajectorySet:
             raise InputError("these episodes have different lengths")
         length = int(lengths[0]) if len(lengths) else 0
         return self.values.reshape(len(self), length, self.values.shape[1])
+
+    @property
+    def content_hash(self) -> str:
+        """Sixteen hex digits that name the values, times and actions."""
+        digest = hashlib.sha256(self.values.tobytes())
+        digest.update(self.time.tobytes() + self.actions.tobytes())
+        return digest.hexdigest()[:16]
 
     def episode(self, e: int) -> TrajectorySet:
         """Return episode e alone."""

@@ -24,7 +24,7 @@ from simloop.learn.evaluate import Score
 from simloop.learn.policy import Float32, fraction_of
 from simloop.parameters import Array
 from simloop.runs import read_json, write_aside, write_json
-from simloop.trajectories import Channel, TrajectorySet
+from simloop.trajectories import TrajectorySet
 from simloop.worlds.expert import Expert
 from simloop.worlds.task import Task
 from simloop.worlds.world import World
@@ -116,7 +116,7 @@ def write_demonstrations(shown: TrajectorySet, folder: str | Path) -> None:
     import pyarrow.parquet as pq
 
     where = Path(folder)
-    names = {c.name: _column_names(c) for c in (*shown.channels, *shown.action_channels)}
+    names = {c.name: c.column_names for c in (*shown.channels, *shown.action_channels)}
     for e in range(len(shown)):
         if shown.diverged is not None and shown.diverged[e]:
             continue
@@ -145,10 +145,6 @@ def shown_in(folder: str | Path) -> tuple[str, str]:
         return str(record["world"]), str(record["task"])
     except (KeyError, TypeError):
         raise InputError(f"{file}: damaged; record the demonstrations again") from None
-
-
-def _column_names(channel: Channel) -> list[str]:
-    return [channel.name] if channel.width == 1 else [f"{channel.name}.{k}" for k in range(channel.width)]
 
 
 def _column_file(shown: TrajectorySet, names: dict[str, list[str]]) -> str:
