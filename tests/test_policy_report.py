@@ -252,7 +252,8 @@ def test_a_film_shows_bodies_where_the_parameters_put_them() -> None:
 
     world: Any = get_world("drawer")
     row = world.parameters.row({"cabinet.x": 0.7, "cabinet.y": -0.15, "cabinet.yaw": 0.2})
-    model = video._as_drawn(world, world.scene().compile(), row)
+    model = world.scene().compile()
+    world.write_model(model, row)
     batch = world.batch(row[None])
     for field in ("body_pos", "body_quat"):
         there = batch.expand(field)[0, world.model.body("cabinet").id]

@@ -8,30 +8,28 @@ Side by side, episodes under different parameters start alike and are given the 
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simloop.distributions import Distribution
 from simloop.errors import InputError, MissingExtraError
+from simloop.frames import Request
 from simloop.learn import Actor, begin
 from simloop.parameters import Array
 from simloop.runs import write_aside
 from simloop.worlds.environment import Environment
-from simloop.worlds.physics import PhysicsWorld, address
+from simloop.worlds.photograph import Studio
+from simloop.worlds.physics import PhysicsWorld
+from simloop.worlds.staged import Staged
+from simloop.worlds.staging import named
 from simloop.worlds.task import Task
-
-if TYPE_CHECKING:
-    import mujoco
 
 #: pixels, of one episode
 SIZE = (480, 480)
@@ -95,56 +93,33 @@ def joined(parts: Sequence[Watched]) -> Watched:
 
 
 def write_video(path: Path, world: PhysicsWorld, watched: Watched, *, fps: int = 30) -> None:
-    """Write the episodes side by side as MP4 or GIF, by the suffix; the file appears when it is whole.
-
-    Another process draws, because the OpenGL that MuJoCo draws with is chosen when it is imported: without a display
-    EGL, else OSMesa.
-    """
-    if path.suffix.lower() not in (".mp4", ".gif"):
+    """Write the episodes side by side as MP4 or GIF, by the suffix; the file appears when it is whole."""
+    suffix = path.suffix.lower()
+    if suffix not in (".mp4", ".gif"):
         raise InputError(f"{path}: give a name that ends in .mp4 or .gif")
-    if find_spec("imageio") is None or (path.suffix.lower() == ".mp4" and find_spec("imageio_ffmpeg") is None):
+    if find_spec("imageio") is None or (suffix == ".mp4" and find_spec("imageio_ffmpeg") is None):
         raise MissingExtraError("a video", "learn")
-    import mujoco
+    import imageio.v3 as imageio
 
-    spec = world.scene()
-    spec.visual.global_.offwidth, spec.visual.global_.offheight = SIZE
-    spec.visual.quality.offsamples, spec.visual.quality.shadowsize = 4, 512
-    models = [_as_drawn(world, spec.compile(), row) for row in watched.parameters]
     last = len(watched.qpos) - 1
     shown = [min(last, round(k / fps / watched.dt)) for k in range(int(last * watched.dt * fps) + 1)]
-    with tempfile.TemporaryDirectory() as folder:
-        for k, model in enumerate(models):
-            mujoco.mj_saveModel(model, str(Path(folder) / f"model-{k}.mjb"), None)
-        np.save(Path(folder) / "qpos.npy", watched.qpos[shown])
-        video = Path(folder) / f"video{path.suffix.lower()}"
-        said = ""
-        for backend in _backends():
-            drawn = subprocess.run(
-                [sys.executable, "-m", "simloop.report.draw", folder, video.name, str(fps)],
-                env={**os.environ, "MUJOCO_GL": backend}, capture_output=True, text=True, check=False,
-            )  # fmt: skip
-            if drawn.returncode == 0 and video.exists():
-                with write_aside(path) as file:
-                    file.write(video.read_bytes())
-                return
-            said = (drawn.stderr.strip().splitlines() or ["no reason given"])[-1]
-    raise InputError(
-        f"nothing can be drawn here ({said}); install a headless OpenGL (libegl1 or libosmesa6), or set MUJOCO_GL"
+    images = np.concatenate(
+        [_drawn(world, row, watched.qpos[shown, k]) for k, row in enumerate(watched.parameters)], axis=2
     )
+    if suffix == ".mp4":
+        options: dict[str, Any] = {"plugin": "FFMPEG", "fps": fps, "codec": "libx264", "macro_block_size": 2}
+    else:
+        options = {"duration": 1000 / fps, "loop": 0}
+    with tempfile.TemporaryDirectory() as folder, write_aside(path) as file:
+        whole = Path(folder) / f"video{suffix}"
+        imageio.imwrite(whole, images, **options)
+        file.write(whole.read_bytes())
 
 
-def _as_drawn(world: PhysicsWorld, model: mujoco.MjModel, row: Array) -> mujoco.MjModel:
-    """A model of the scene with those of an episode's parameters that can be seen: where bodies are."""
-    for b in world.bindings:
-        if b.field in ("body_pos", "body_quat"):
-            where, field = address(model, b), getattr(model, b.field)
-            value = row[world.parameters.index(b.parameter)]
-            field[where] = value * (field[where] if b.mode == "times" else b.factor)
-    return model
-
-
-def _backends() -> list[str]:
-    """What to draw with, in the order to try."""
-    if os.environ.get("MUJOCO_GL"):
-        return [os.environ["MUJOCO_GL"]]
-    return ["egl", "osmesa", "glfw"] if sys.platform == "linux" else [""]
+def _drawn(world: PhysicsWorld, row: Array, qpos: Array) -> NDArray[np.uint8]:
+    """(T, height, width, 3) pictures of an episode under a parameter row, at the states qpos (T, nq)."""
+    staged = Staged(named(world.scene()), qpos, (), lambda model: world.write_model(model, row))
+    request = Request(size=SIZE, passes=(), samples=4)
+    camera = world.cameras[0]
+    with Studio(staged, request, world.categories, [camera]) as studio:
+        return np.stack([studio.picture(step, camera) for step in range(len(qpos))])

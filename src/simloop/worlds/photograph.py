@@ -130,6 +130,11 @@ class Studio:
     def __exit__(self, *_: object) -> None:
         self._canvas.close()
 
+    def picture(self, step: int, camera: str) -> NDArray[np.uint8]:
+        """(height, width, 3) what the camera sees at a step of the motion, and nothing else about it."""
+        self._look(self._data, step, camera)
+        return self._canvas.colour()
+
     def shoot(self, step: int, camera: str) -> Shot:
         """Photograph a step of the motion."""
         passes = self._request.passes

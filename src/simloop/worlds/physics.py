@@ -375,11 +375,11 @@ class PhysicsWorld(World):
             mujoco.mj_setConst(model, mujoco.MjData(model))
 
     @cached_property
-    def cameras(self) -> tuple[str, ...]:  # type: ignore[override]
+    def cameras(self) -> tuple[str, ...]:
         return tuple(c.name for c in self._seen.cameras)
 
     @cached_property
-    def categories(self) -> tuple[Category, ...]:  # type: ignore[override]
+    def categories(self) -> tuple[Category, ...]:
         from simloop.worlds.staging import categories
 
         return categories(self._seen)

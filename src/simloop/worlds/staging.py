@@ -72,7 +72,7 @@ def named(spec: mujoco.MjSpec) -> mujoco.MjSpec:
         from simloop.worlds.physics import show_from
 
         model = spec.copy().compile()
-        show_from(spec, model.stat.center, 1.3 * float(model.stat.extent))
+        show_from(spec, model.stat.center, 1.5 * float(model.stat.extent))
     return spec
 
 
