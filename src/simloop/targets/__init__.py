@@ -16,8 +16,13 @@ if TYPE_CHECKING:
     from simloop.targets.live import LiveTarget, Machine
     from simloop.worlds.task import Task
 
-#: the engines that play a live stand-in of a world
-_ENGINES = {"double-pendulum": ("pybullet", "mujoco"), "qube": ("pybullet", "mujoco"), "drawer": ("pybullet",)}
+#: the engines that play a live stand-in of a world, first the one where a target's name says none
+_ENGINES = {
+    "double-pendulum": ("pybullet", "mujoco"),
+    "qube": ("pybullet", "mujoco"),
+    "drawer": ("pybullet",),
+    "peg": ("mujoco",),
+}
 
 __all__ = ["Provenance", "Target", "environment_target", "get_target", "live_target"]
 
@@ -49,8 +54,8 @@ def live_target(
 
     Args:
         name: "standin:WORLD" is a stand-in in PyBullet, "standin:WORLD@mujoco" one in MuJoCo with effects that the
-            world does not model, "...#7" the hidden reality of that number; "gym:ID" and "gym:package.module:function"
-            are Gymnasium environments.
+            world does not model (`peg` has no other), "...#7" the hidden reality of that number; "gym:ID" and
+            "gym:package.module:function" are Gymnasium environments.
         world: whose channels and actions it has.
         task: what is to be done, by default the world's first task.
         seed: number of the hidden reality where the name says none.
@@ -94,14 +99,15 @@ def _stand_in(name: str, of: str, world: World, task: str | Task | None, seed: i
 
     of, mark, number = of.partition("#")
     of, at, engine = of.partition("@")
-    engine = engine if at else "pybullet"
+    first = _ENGINES.get(world.name.split("/")[0], ("pybullet",))[0]
+    engine = engine if at else first
     if (canonical_name(of) or world.name) != world.name:
         raise InputError(f"{name!r} is not a stand-in of this world: write 'standin:{world.name}'")
     if mark and not number.isdigit():
         raise InputError(f"{name!r}: expected a whole number after '#', got {number!r}")
     reality = int(number) if mark else seed
     machine = _machine(name, world, engine, reality)
-    full = f"standin:{world.name}{'@mujoco' if engine == 'mujoco' else ''}#{reality}"
+    full = f"standin:{world.name}{'' if engine == first else f'@{engine}'}#{reality}"
     where = "PyBullet" if engine == "pybullet" else "MuJoCo with effects that the world does not model"
     return LiveTarget(full, world, machine, world.task(task), f"a stand-in in {where}: {world.summary}")
 
@@ -117,6 +123,10 @@ def _machine(name: str, world: World, engine: str, number: int) -> Machine:
         from simloop.targets.bullet_drawer import BulletDrawer, hidden_drawer
 
         return BulletDrawer(world, hidden_drawer(world, number))
+    if kind == "peg":
+        from simloop.targets.hidden_peg import HiddenPeg, hidden_peg
+
+        return HiddenPeg(world, hidden_peg(world, number))
     from simloop.targets.realities import hidden
 
     if engine == "mujoco":

@@ -17,11 +17,13 @@ touches nothing. Gravity is compensated in the arm and pulls rope and peg.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from simloop.distributions import Distribution
 from simloop.parameters import Array
@@ -29,19 +31,7 @@ from simloop.trajectories import Channel
 from simloop.worlds.channel import Effect
 from simloop.worlds.drawer import panda
 from simloop.worlds.drawer.panda import HOME, JOINTS, SPEED, add_panda, add_servos, servo_bindings
-from simloop.worlds.peg.rope import (
-    BENDS,
-    DAMPING,
-    LENGTH,
-    LINKS,
-    MASS,
-    PEG_MASS,
-    PEG_RADIUS,
-    PEG_WIDEST,
-    STIFFNESS,
-    add_rope,
-    hanging,
-)
+from simloop.worlds.peg.rope import ROPE, add_rope, hanging
 from simloop.worlds.physics import Binding, PhysicsWorld
 from simloop.worlds.spreads import Row, delay, distributions, place, positive, space
 
@@ -50,8 +40,11 @@ if TYPE_CHECKING:
 
     from simloop.worlds.task import Task
 
-#: m: the middle of the hole's mouth where nobody moved the box; the hole's width and depth; how thick its walls are
-BOX, WIDTH, DEPTH, WALL = (0.65, 0.0, 0.35), 0.06, 0.1, 0.03
+#: m: where the hole begins if nobody moved the box; the hole's width and depth; the peg's largest radius
+BOX, WIDTH, DEPTH, WIDEST = (0.65, 0.0, 0.35), 0.06, 0.1, 0.022
+#: m: how thick its walls are; how long the slopes that lead in are, and how thick; half of what a side is wide
+WALL, LEAD, SLAB, _SIDE = 0.03, 0.06, 0.02, 0.075
+SIDES = ("far side", "left side", "near side", "right side")
 #: out of the hole along its axis: up and towards the arm
 AXIS = np.array([-np.sqrt(0.5), 0.0, np.sqrt(0.5)])
 #: m: where the peg's middle is in the home pose
@@ -73,13 +66,13 @@ TABLE = [
     *(positive(f"{j}.damping", d, "N m s/rad", "inertial", f"damping of the servo of {j}")
       for j, d in zip(JOINTS, panda.DAMPING, strict=True)),
     *(positive(f"{j}.scale", 1.0, "", "gain", f"what the commands of {j} are multiplied with") for j in JOINTS),
-    positive("rope.length", LENGTH, "m", "length", "length of the rope"),
-    positive("rope.mass", MASS, "kg", "inertial", "mass of the rope"),
-    positive("rope.stiffness", STIFFNESS, "N m/rad", "soft", "stiffness of each of the rope's joints"),
-    positive("rope.damping", DAMPING, "N m s/rad", "soft", "damping of each of the rope's joints"),
-    positive("peg.mass", PEG_MASS, "kg", "inertial", "mass of the peg"),
-    _size("peg.radius", PEG_RADIUS, 0.01, PEG_WIDEST, 0.001, "radius of the peg"),
-    positive("peg.friction", 0.4, "", "coulomb", "friction coefficient between peg and box"),
+    positive("rope.length", ROPE.length, "m", "length", "length of the rope"),
+    positive("rope.mass", ROPE.mass, "kg", "inertial", "mass of the rope"),
+    positive("rope.stiffness", ROPE.stiffness, "N m/rad", "soft", "stiffness of each of the rope's joints"),
+    positive("rope.damping", ROPE.damping, "N m s/rad", "soft", "damping of each of the rope's joints"),
+    positive("peg.mass", ROPE.peg_mass, "kg", "inertial", "mass of the peg"),
+    _size("peg.radius", ROPE.peg_radius, 0.01, WIDEST, 0.001, "radius of the peg"),
+    positive("peg.friction", ROPE.friction, "", "coulomb", "friction coefficient between peg and box"),
     _size("hole.width", WIDTH, 0.045, 0.08, 0.002, "width of the hole, from wall to wall"),
     place("box.x", BOX[0], 0.4, 0.9, 0.05, 0.12, "distance of the hole's mouth ahead of the arm's base"),
     place("box.y", BOX[1], -0.25, 0.25, 0.05, 0.12, "distance of the hole's mouth to the left of the arm's base"),
@@ -101,8 +94,9 @@ def _build() -> mujoco.MjSpec:
     hand = add_panda(spec, gripper=False)
     for body in spec.bodies:
         body.gravcomp = 1
-    add_rope(spec, hand)
-    _add_box(spec)
+    # compiled with the widest peg, which every simulation narrows: the engine looks for contacts as far as it compiled
+    add_rope(spec, hand, replace(ROPE, peg_radius=WIDEST))
+    add_box(spec)
     add_servos(spec, gripper=False)
     site = mujoco.mjtObj.mjOBJ_SITE
     spec.add_sensor(name="peg", type=mujoco.mjtSensor.mjSENS_FRAMEPOS, objtype=site, objname="peg")
@@ -111,26 +105,36 @@ def _build() -> mujoco.MjSpec:
     return spec
 
 
-def _add_box(spec: mujoco.MjSpec) -> None:
-    """A box whose frame is in the middle of the hole's mouth, its z along `AXIS`; each wall is moved by the width."""
+def add_box(spec: mujoco.MjSpec, at: Sequence[float] = BOX, width: float = WIDTH, axis: Array = AXIS) -> None:
+    """Add a box whose hole begins at a place (3,), m, its axis (3,) out of the hole of length 1.
+
+    The box's frame is there, and z is along the axis. Each side is a body of its own, which the hole's width moves: a
+    wall, and before it a slope of 45 degrees that leads in.
+    """
     import mujoco
 
-    eighth = np.pi / 8
-    box = spec.worldbody.add_body(name="box", pos=BOX, quat=[np.cos(eighth), 0, -np.sin(eighth), 0])
+    turn = np.zeros(4)
+    mujoco.mju_quatZ2Vec(turn, axis)
+    box = spec.worldbody.add_body(name="box", pos=at, quat=turn)
     box.add_site(name="hole")
-    half, thick, deep = WIDTH / 2, WALL / 2, DEPTH / 2
-    walls = {
-        "wall.near": ([-half, 0, 0], [-thick, 0, -deep], [thick, 0.04 + WALL, deep]),
-        "wall.far": ([half, 0, 0], [thick, 0, -deep], [thick, 0.04 + WALL, deep]),
-        "wall.right": ([0, -half, 0], [0, -thick, -deep], [0.04, thick, deep]),
-        "wall.left": ([0, half, 0], [0, thick, -deep], [0.04, thick, deep]),
-        "wall.floor": ([0, 0, -DEPTH], [0, 0, -thick], [0.04 + WALL, 0.04 + WALL, thick]),
-    }
-    for name, (at, offset, size) in walls.items():
-        wall = box.add_body(name=name, pos=at)
-        geom = wall.add_geom(name=name, type=mujoco.mjtGeom.mjGEOM_BOX, pos=offset, size=size, contype=1, conaffinity=2,
-                             rgba=[0.55, 0.4, 0.25, 1])  # fmt: skip
-        geom.solref = [2 * TIME_STEP, 1]
+    for k, name in enumerate(SIDES):
+        quarter = k * np.pi / 2
+        side = box.add_body(name=name, pos=[width / 2 * np.cos(quarter), width / 2 * np.sin(quarter), 0],
+                            quat=[np.cos(quarter / 2), 0, 0, np.sin(quarter / 2)])  # fmt: skip
+        _slab(side, f"wall of {name}", (WALL / 2, 0, -DEPTH / 2), 0.0, (WALL / 2, _SIDE, DEPTH / 2))
+        up = np.sqrt(0.5) * np.array([LEAD + SLAB, 0, LEAD - SLAB]) / 2  # its middle
+        _slab(side, f"lead of {name}", up, -np.pi / 4, (LEAD / 2, _SIDE, SLAB / 2))
+    _slab(box, "floor", (0, 0, -DEPTH - WALL / 2), 0.0, (_SIDE, _SIDE, WALL / 2))
+
+
+def _slab(body: mujoco.MjsBody, name: str, at: ArrayLike, pitch: float, size: Sequence[float]) -> None:
+    """Add a part of the box, of half the sizes (3,), m, turned about its y by `pitch`, rad."""
+    import mujoco
+
+    geom = body.add_geom(name=name, type=mujoco.mjtGeom.mjGEOM_BOX, pos=np.asarray(at, dtype=float), size=size,
+                         quat=[np.cos(pitch / 2), 0, np.sin(pitch / 2), 0], contype=1, conaffinity=2,
+                         rgba=[0.55, 0.4, 0.25, 1])  # fmt: skip
+    geom.solref = [2 * TIME_STEP, 1]
 
 
 class Peg(PhysicsWorld):
@@ -178,8 +182,8 @@ class Peg(PhysicsWorld):
     def state(self, positions: Array, rates: Array) -> Array:
         """Return states (..., 56): the rope hangs straight down at rest, wherever the arm is."""
         joints, outer = positions[..., :7], positions.shape[:-1]
-        straight = np.broadcast_to(np.tile([1.0, 0.0, 0.0, 0.0], LINKS), (*outer, 4 * LINKS))
-        still = np.zeros((*outer, 3 * len(BENDS)))
+        straight = np.broadcast_to(np.tile([1.0, 0.0, 0.0, 0.0], ROPE.links), (*outer, 4 * ROPE.links))
+        still = np.zeros((*outer, 3 * len(ROPE.bends)))
         return np.concatenate([joints, hanging(joints), straight, rates[..., :7], still], axis=-1)
 
     def starts(self, count: int, rng: np.random.Generator) -> tuple[Array, Array]:
@@ -192,19 +196,16 @@ class Peg(PhysicsWorld):
         return _SWAY * super().excitation(seconds, rng)
 
 
-_LINKS = tuple(f"rope{i + 1}" for i in range(LINKS))
+_LINKS = tuple(f"rope{i + 1}" for i in range(ROPE.links))
 _BINDINGS = (
-    *(Binding("rope.length", "body_pos", b, 2, factor=-1 / LINKS) for b in (*_LINKS[1:], "peg")),
-    *(Binding("rope.length", "body_ipos", b, 2, factor=-0.5 / LINKS) for b in _LINKS),
-    *(Binding("rope.mass", "body_mass", b, factor=1 / LINKS) for b in _LINKS),
-    *(Binding("rope.stiffness", "jnt_stiffness", j) for j in BENDS),
-    *(Binding("rope.damping", "dof_damping", j) for j in BENDS),
+    *(Binding("rope.length", "body_pos", b, 2, factor=-1 / ROPE.links) for b in (*_LINKS[1:], "peg")),
+    *(Binding("rope.length", "body_ipos", b, 2, factor=-0.5 / ROPE.links) for b in _LINKS),
+    *(Binding("rope.mass", "body_mass", b, factor=1 / ROPE.links) for b in _LINKS),
+    *(Binding("rope.stiffness", "jnt_stiffness", j) for j in ROPE.bends),
+    *(Binding("rope.damping", "dof_damping", j) for j in ROPE.bends),
     Binding("peg.mass", "body_mass", "peg"),
     Binding("peg.radius", "geom_size", "peg", 0),
     Binding("peg.friction", "geom_friction", "peg", 0),
-    Binding("hole.width", "body_pos", "wall.near", 0, factor=-0.5),
-    Binding("hole.width", "body_pos", "wall.far", 0, factor=0.5),
-    Binding("hole.width", "body_pos", "wall.right", 1, factor=-0.5),
-    Binding("hole.width", "body_pos", "wall.left", 1, factor=0.5),
+    *(Binding("hole.width", "body_pos", name, k % 2, factor=0.5 if k < 2 else -0.5) for k, name in enumerate(SIDES)),
     *(Binding(f"box.{axis}", "body_pos", "box", k) for k, axis in enumerate("xyz")),
 )
