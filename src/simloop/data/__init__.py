@@ -1,0 +1,1 @@
+"""Data sets of annotated images: made (`generate`), kept (`store`), looked at, mended and given to others."""
