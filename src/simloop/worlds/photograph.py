@@ -21,6 +21,7 @@ from simloop.errors import InputError, unknown
 from simloop.frames import Camera, Category, Frame, Request
 from simloop.parameters import Array, ParameterSpace
 from simloop.randomness import stream
+from simloop.worlds.appearance import Applied, Look, prepare
 from simloop.worlds.canvas import SEEN, Canvas
 from simloop.worlds.labels import Labelled, poses
 from simloop.worlds.staged import Staged
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 #: an array (height, width, ...)
 Image = NDArray[Any]
+#: looks that are drawn for a sequence until none of its cameras stands in an object
+_ATTEMPTS = 20
 #: depth is stored in a step in which 16 bits reach at least this many times the scene's extent
 _REACH = 6.0
 
@@ -58,17 +61,21 @@ def photographs(
     *,
     request: Request,
     distribution: Distribution | None = None,
+    look: Distribution | None = None,
     seed: int = 0,
 ) -> Iterator[Frame]:
     """Yield the frames of sequences, in order; at each step one for each camera that is asked for."""
     cameras = chosen(world, request)
     drawn = Point(world.parameters) if distribution is None else distribution
+    looks = None if look is None else Looks(look, request, seed)
     for number, group in itertools.groupby(sequences, key=lambda s: s // request.views):
         row = drawn.sample(1, stream(seed, "frames", "scene", number))[0]
         staged = world.stage(row, number, seed, request)
-        with Studio(staged, request, world.categories, cameras) as studio:
+        shapes = None if look is None else stream(seed, "frames", "clutter", number)
+        with Studio(staged, request, world.categories, cameras, shapes) as studio:
             for sequence in group:
-                yield from _sequence(world, studio, sequence, row, request, seed)
+                own = dict(zip(world.parameters.names, row.tolist(), strict=True))
+                yield from _sequence(studio, sequence, own, looks, request)
 
 
 def chosen(world: Stage, request: Request) -> tuple[str, ...]:
@@ -81,9 +88,12 @@ def chosen(world: Stage, request: Request) -> tuple[str, ...]:
     return request.cameras or world.cameras[:1]
 
 
-def _sequence(world: Stage, studio: Studio, sequence: int, row: Array, request: Request, seed: int) -> Iterator[Frame]:
+def _sequence(
+    studio: Studio, sequence: int, parameters: dict[str, float], looks: Looks | None, request: Request
+) -> Iterator[Frame]:
     """The frames of one sequence."""
-    parameters = dict(zip(world.parameters.names, row.tolist(), strict=True))
+    if looks is not None:
+        parameters |= studio.dress(looks, sequence)
     for step in range(request.length):
         for camera in studio.cameras:
             shot = studio.shoot(step, camera)
@@ -99,6 +109,41 @@ def _sequence(world: Stage, studio: Studio, sequence: int, row: Array, request: 
             )
 
 
+class Looks:
+    """How sequences look: what is drawn for each, and the streams of the choices that follow from it."""
+
+    def __init__(self, distribution: Distribution, request: Request, seed: int) -> None:
+        self._distribution, self._request, self._seed = distribution, request, seed
+        names = distribution.space.names
+        self._groups = [n.partition(".")[0] for n in names]
+        for group in request.distinct:
+            if group not in self._groups:
+                raise unknown("group of appearance parameters in 'distinct':", group, sorted(set(self._groups)))
+
+    def stream_of(self, sequence: int, group: str) -> np.random.Generator:
+        """The stream of a group's choices in a sequence."""
+        return stream(self._seed, "frames", "look", group, self._number(sequence, group))
+
+    def rows(self, sequence: int) -> Iterator[dict[str, float]]:
+        """What is drawn for a sequence, by name; then, again and again, the same with another camera."""
+        names, groups = self._distribution.space.names, self._groups
+        row = self._draw(sequence)
+        for group in self._request.distinct:
+            mine = np.array([g == group for g in groups])
+            row[mine] = self._draw(self._number(sequence, group), group)[mine]
+        yield dict(zip(names, row.tolist(), strict=True))
+        camera = np.array([g == "camera" for g in groups])
+        for attempt in range(1, _ATTEMPTS):
+            row[camera] = self._draw(self._number(sequence, "camera"), "camera", attempt)[camera]
+            yield dict(zip(names, row.tolist(), strict=True))
+
+    def _number(self, sequence: int, group: str) -> int:
+        return sequence % self._request.distinct.get(group, sequence + 1)
+
+    def _draw(self, number: int, *what: str | int) -> Array:
+        return self._distribution.sample(1, stream(self._seed, "frames", "looks", number, *what))[0]
+
+
 @dataclass(frozen=True, eq=False)
 class Shot:
     """One picture with its annotations: what a frame is made of beside its number."""
@@ -108,18 +153,36 @@ class Shot:
 
 
 class Studio:
-    """A compiled scene before its cameras. Use it in a `with` statement: it holds memory of the graphics."""
+    """A compiled scene before its cameras. Use it in a `with` statement: it holds memory of the graphics.
+
+    Args:
+        staged: the scene; its description is changed where it is to be dressed.
+        request: what to photograph.
+        categories: the world's.
+        cameras: their names.
+        shapes: decides the shapes of what may lie about; None for a scene that always looks as it was made.
+    """
 
     def __init__(
-        self, staged: Staged, request: Request, categories: Sequence[Category], cameras: Sequence[str]
+        self,
+        staged: Staged,
+        request: Request,
+        categories: Sequence[Category],
+        cameras: Sequence[str],
+        shapes: np.random.Generator | None = None,
     ) -> None:
         import mujoco
 
+        if shapes is not None:
+            prepare(staged.spec)
         self.model = staged.spec.compile()
         staged.write(self.model)
         self.cameras, self.categories = tuple(cameras), tuple(categories)
         self._staged, self._request = staged, request
-        self._labelled = Labelled(self.model, staged.instances, categories)
+        self._look = None if shapes is None else Look(self.model, shapes, qpos=staged.qpos[0])
+        self._applied: Applied | None = None
+        clutter = () if self._look is None else self._look.clutter
+        self._labelled = Labelled(self.model, (*staged.instances, *clutter), categories)
         self._data, self._next = mujoco.MjData(self.model), mujoco.MjData(self.model)
         self._canvas = Canvas(request.size, samples=request.samples, shadows=request.shadows)
         self._canvas.load(self.model)
@@ -130,17 +193,32 @@ class Studio:
     def __exit__(self, *_: object) -> None:
         self._canvas.close()
 
+    def dress(self, looks: Looks, sequence: int) -> dict[str, float]:
+        """Let the scene look as it does in a sequence; return what was drawn for it."""
+        if self._look is None:
+            raise RuntimeError("a scene that always looks as it was made cannot be dressed")
+
+        def streams(group: str) -> np.random.Generator:
+            return looks.stream_of(sequence, group)
+
+        values, self._applied = self._look.apply_free(looks.rows(sequence), streams, self.cameras)
+        self._look.upload(self._canvas.context)
+        self._applied.show(self._canvas.scene)
+        return dict(values)
+
     def picture(self, step: int, camera: str) -> NDArray[np.uint8]:
         """(height, width, 3) what the camera sees at a step of the motion, and nothing else about it."""
-        self._look(self._data, step, camera)
+        self._stand(self._data, step, camera)
         return self._canvas.colour()
 
     def shoot(self, step: int, camera: str) -> Shot:
         """Photograph a step of the motion."""
         passes = self._request.passes
-        view = self._look(self._data, step, camera)
+        view = self._stand(self._data, step, camera)
         rgb = self._canvas.colour()
         depth, geoms = self._canvas.surfaces()
+        if self._applied is not None:
+            rgb = self._applied.hazed(rgb, depth)
         instances = self._labelled.mask(geoms)
         visible = self._visible(instances) if "visible" in passes else None
         images: dict[str, Any] = {
@@ -155,7 +233,7 @@ class Studio:
             images["flow"] = self._flow(step, camera, view, geoms, depth)
         return Shot(view, images)
 
-    def _look(self, data: mujoco.MjData, step: int, camera: str) -> Camera:
+    def _stand(self, data: mujoco.MjData, step: int, camera: str) -> Camera:
         """Put the scene into a step's state, and look at it."""
         import mujoco
 
@@ -201,7 +279,7 @@ class Studio:
         """(H, W, 2) flow to the next step; NaN in the last one."""
         if step + 1 >= len(self._staged.qpos):
             return np.full((*geoms.shape, 2), np.nan, dtype=np.float32)
-        later = self._look(self._next, step + 1, camera)
+        later = self._stand(self._next, step + 1, camera)
         return self._labelled.flow(geoms, depth, (view, poses(self._data)), (later, poses(self._next)))
 
 

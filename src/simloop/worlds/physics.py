@@ -13,7 +13,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -380,9 +380,10 @@ class PhysicsWorld(World):
 
     @cached_property
     def categories(self) -> tuple[Category, ...]:
+        from simloop.worlds.appearance import CLUTTER_CATEGORY
         from simloop.worlds.staging import categories
 
-        return categories(self._seen)
+        return (*categories(self._seen), CLUTTER_CATEGORY)
 
     @cached_property
     def _seen(self) -> mujoco.MjSpec:
@@ -408,7 +409,20 @@ class PhysicsWorld(World):
     ) -> Iterator[Frame]:
         from simloop.worlds.photograph import photographs
 
-        return photographs(self, sequences, request=request or Request(), distribution=distribution, seed=seed)
+        return photographs(
+            self, sequences, request=request or Request(), distribution=distribution, look=look, seed=seed
+        )
+
+    @property
+    def look(self) -> ParameterSpace:
+        from simloop.worlds.appearance import appearance_space
+
+        return appearance_space()
+
+    def looks(self) -> Mapping[str, Distribution]:
+        from simloop.worlds.appearance import appearance_distributions
+
+        return appearance_distributions()
 
     @cached_property
     def _writes(self) -> list[tuple[str, tuple[Any, ...], Array, Array | float, int]]:
