@@ -99,7 +99,8 @@ def check_folder(folder: Path, manifest: str, what: str) -> None:
         and not (folder / manifest).exists()
         and any(p.name != "lock" and not p.name.endswith(".part") for p in folder.iterdir())
     ):
-        raise InputError(f"{folder}: not empty and not a {what} of simloop; give a new or an empty folder")
+        article = "an" if what[0] in "aeiou" else "a"
+        raise InputError(f"{folder}: not empty and not {article} {what} of simloop; give a new or an empty folder")
 
 
 def lock_folder(folder: Path) -> IO[str]:
