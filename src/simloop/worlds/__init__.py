@@ -47,6 +47,12 @@ def _peg() -> World:
     return Peg()
 
 
+def _tabletop() -> World:
+    from simloop.worlds.tabletop import Tabletop
+
+    return Tabletop()
+
+
 _WORLDS: dict[str, Callable[[], World]] = {
     "double-pendulum/c1": lambda: _double_pendulum("c1"),
     "double-pendulum/a0": lambda: _double_pendulum("a0"),
@@ -55,6 +61,7 @@ _WORLDS: dict[str, Callable[[], World]] = {
     "cube-toss": _cube_toss,
     "drawer": _drawer,
     "peg": _peg,
+    "tabletop": _tabletop,
 }
 _DEFAULTS = {"double-pendulum": "double-pendulum/c1"}
 

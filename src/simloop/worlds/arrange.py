@@ -13,16 +13,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from simloop.errors import InputError, count
 from simloop.parameters import Array
 from simloop.worlds.constraints import Area, Constraint, Layout, Thing
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 #: what a hard constraint may be off by, in its own unit
 _TOLERANCE = 1e-9
@@ -115,6 +112,7 @@ def arrange(
     *,
     hard: Sequence[Constraint] = (),
     soft: Mapping[Constraint, float] | None = None,
+    fixed: Mapping[int, ArrayLike] | None = None,
     tries: int = 200,
     restarts: int = 10,
     sweeps: int = 20,
@@ -128,6 +126,7 @@ def arrange(
         rng: the scene's stream.
         hard: what must hold.
         soft: constraint -> weight of its cost.
+        fixed: thing, by its place -> pose (4,) that it has already; it is not asked whether that meets anything.
         tries: proposals for a thing before the scene begins anew.
         restarts: how often it may.
         sweeps: moves for each thing to lower the soft costs.
@@ -138,11 +137,11 @@ def arrange(
     """
     _check(things, hard, soft or {}, name)
     tally = _Tally(hard)
-    layout, restarted = _place(things, proposal, rng, hard, tally, tries, restarts, name)
+    layout, restarted = _place(things, proposal, rng, hard, tally, fixed or {}, tries, restarts, name)
     weights = dict(soft or {})
     before = {c.name: c.total(layout) for c in weights}
     if weights and sweeps:
-        _lower(layout, proposal, rng, hard, weights, sweeps)
+        _lower(layout, proposal, rng, hard, weights, fixed or {}, sweeps)
     costs = {c.name: (before[c.name], c.total(layout)) for c in weights}
     return Arrangement(layout.poses.copy(), tally.rates(), costs, restarted)
 
@@ -194,16 +193,19 @@ def _place(
     rng: np.random.Generator,
     hard: Sequence[Constraint],
     tally: _Tally,
+    fixed: Mapping[int, ArrayLike],
     tries: int,
     restarts: int,
     name: str,
 ) -> tuple[Layout, int]:
     """Places under which all hard constraints hold, and how often the scene began anew."""
-    order = list(range(len(things)))
+    order = [i for i in range(len(things)) if i not in fixed]
     failed = np.zeros(len(hard), dtype=np.int64)
     proposals = 0
     for attempt in range(restarts + 1):
         layout = Layout(things)
+        for i, pose in fixed.items():
+            layout.put(i, pose)
         for place, i in enumerate(order):
             broken = np.zeros(len(hard), dtype=np.int64)
             for _ in range(tries):
@@ -216,7 +218,7 @@ def _place(
             else:
                 failed += broken
                 proposals += tries
-                stuck = (things[i].name, place)
+                stuck = (things[i].name, place + len(fixed))
                 order.insert(0, order.pop(place))
                 break
         else:
@@ -236,11 +238,13 @@ def _lower(
     rng: np.random.Generator,
     hard: Sequence[Constraint],
     soft: Mapping[Constraint, float],
+    fixed: Mapping[int, ArrayLike],
     sweeps: int,
 ) -> None:
     """Lower the soft costs by Metropolis' rule, from a temperature of a thing's mean cost to 0; keep the best scene."""
     things = layout.things
-    n = len(things)
+    movable = [i for i in range(len(things)) if i not in fixed]
+    n = len(movable)
 
     def cost(i: int) -> float:
         """What thing i has part in: it changes by as much as the total does when the thing moves."""
@@ -253,7 +257,7 @@ def _lower(
         if best <= 0:
             break
         temperature = start / n * (1 - k / (sweeps * n)) ** 2
-        i = int(rng.integers(n))
+        i = movable[int(rng.integers(n))]
         old, was = layout.poses[i].copy(), cost(i)
         wide = step * 4.0 ** rng.integers(0, 3)
         layout.remove(i)
@@ -268,5 +272,5 @@ def _lower(
                 best, poses = total, layout.poses.copy()
         else:
             layout.put(i, old)
-    for i in range(n):
+    for i in movable:
         layout.put(i, poses[i])

@@ -81,9 +81,12 @@ class ObjectShape:
         """
         import mujoco
 
-        inertia = self.inertia * mass / self.volume
-        body = spec.worldbody.add_body(name=name, pos=position, quat=quaternion, mass=mass, explicitinertial=True)
-        body.fullinertia = [*np.diag(inertia), inertia[0, 1], inertia[0, 2], inertia[1, 2]]
+        principal, axes = np.linalg.eigh(self.inertia * mass / self.volume)
+        axes[:, 2] *= np.sign(np.linalg.det(axes))
+        body = spec.worldbody.add_body(
+            name=name, pos=position, quat=quaternion, mass=mass, explicitinertial=True, ipos=np.zeros(3),
+            iquat=quaternion_of(axes), inertia=principal,
+        )  # fmt: skip
         body.add_freejoint(name=name)
         shown = () if self.skin is None else (self.skin,)
         for i, solid in enumerate((*shown, *self.solids)):
@@ -97,7 +100,7 @@ class ObjectShape:
             else:
                 geom.type = getattr(mujoco.mjtGeom, f"mjGEOM_{solid.kind.upper()}")
                 geom.size, geom.pos = solid.size, solid.position
-                geom.quat = _quaternion(solid.rotation)
+                geom.quat = quaternion_of(solid.rotation)
             if solid is self.skin:
                 geom.contype = geom.conaffinity = 0
             elif shown:
@@ -319,7 +322,8 @@ def _convex(polygon: Array) -> bool:
     return all(_turn(polygon[i - 1], polygon[i], polygon[(i + 1) % n]) > 0 for i in range(n))
 
 
-def _quaternion(rotation: Array) -> Array:
+def quaternion_of(rotation: Array) -> Array:
+    """(4,) of a rotation (3, 3)."""
     import mujoco
 
     out = np.empty(4)

@@ -124,7 +124,7 @@ def of_union(pieces: Sequence[Placed]) -> Moments:
         own = grid * piece.half
         own = own[inside(own, piece.kind, piece.size)]
         points = own @ piece.rotation.T + piece.position
-        shared = sum(other.holds(points).astype(np.float64) for other in pieces)
+        shared = np.sum([other.holds(points) for other in pieces], axis=0)
         weight = (1 / shared - 1) * piece.moments.volume / len(points)
         total = total + Moments(float(weight.sum()), weight @ points, (points * weight[:, None]).T @ points)
     return total
