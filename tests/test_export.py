@@ -18,6 +18,7 @@ import pytest
 import yaml
 from numpy.typing import NDArray
 from PIL import Image
+from typer.testing import CliRunner
 
 from simloop.data.export import FORMATS, Source, export, export_trajectories, get_format
 from simloop.data.export.format import seen_things, things_of
@@ -670,6 +671,29 @@ def test_wrong_names_get_a_close_match() -> None:
 def test_classes_count_things_alone() -> None:
     """Classes of formats that count them without gaps are the places among the things."""
     assert things_of(CATEGORIES) == {0: 0, 2: 1, 3: 2, 4: 3}
+
+
+def test_the_verb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`simloop export` writes trajectories in LeRobot's format, and says what was written, or what is wrong."""
+    from simloop.cli import _FORMATS, app
+
+    assert set(_FORMATS) == set(FORMATS)
+    monkeypatch.chdir(tmp_path)
+    recorded([7, 4, 9]).save("meine fahrt.npz")
+    run = CliRunner()
+    done = run.invoke(app, ["export", "meine fahrt.npz", "--to", "lerobot", "-o", "out", "--option", "task=fahren"])
+    assert done.exit_code == 0
+    assert "out: meine fahrt.npz as lerobot: 2 episodes, 16 frames, 1 data file" in done.stdout
+    assert LeRobotReader(tmp_path / "out").tasks == {0: "fahren"}
+    for wrong, said in (
+        (["nowhere", "--to", "coco"], "nowhere: no such file or folder"),
+        (["meine fahrt.npz", "--to", "coco"], "trajectories have no images; --to lerobot"),
+        (["out", "--to", "coco"], "out: not a dataset of 'simloop generate'"),
+        (["meine fahrt.npz", "--to", "lerobots"], "did you mean 'lerobot'"),
+    ):
+        failed = run.invoke(app, ["export", *wrong, "-o", "b"])
+        assert isinstance(failed.exception, InputError)
+        assert said in str(failed.exception)
 
 
 @pytest.mark.slow

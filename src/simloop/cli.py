@@ -20,6 +20,8 @@ _METHODS = (
 )  # fmt: skip
 #: the keys of `simloop.learn.LEARNERS`
 _LEARNERS = ("ppo", "sac", "recurrent-ppo", "bc", "dagger", "distill", "gail")
+#: the keys of `simloop.data.export.FORMATS`
+_FORMATS = ("coco", "yolo", "kitti", "mot", "webdataset", "lerobot")
 #: exit code that typer makes of Ctrl-C
 _INTERRUPTED = 130
 
@@ -364,6 +366,42 @@ def demonstrate(
 
     with terminal.shown_warnings():
         terminal.say(demonstrate_into(output, chosen, doing, distribution, episodes=episodes, seed=seed))
+
+
+@app.command()
+def export(
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="DATASET|DEMONSTRATIONS",
+            help="A folder that `simloop generate` or `simloop demonstrate` wrote, or a trajectory file (.npz); with"
+            " --world any recordings that --target takes.",
+        ),
+    ],
+    output: Annotated[Path, typer.Option("-o", "--output", help="A new folder for the export.")],
+    to: Annotated[str, typer.Option(help=f"{', '.join(_FORMATS[:-1])} or {_FORMATS[-1]}.")],
+    option: Annotated[
+        list[str] | None, typer.Option(help="An option of the format, as name=value; may be repeated.")
+    ] = None,
+    world: Annotated[str | None, typer.Option(help="The world whose recordings are exported.")] = None,
+    resume: Annotated[
+        ResumeChoice,
+        typer.Option(
+            help="A folder that holds an export: if-match leaves the same one as it is and refuses another,"
+            " never refuses any, always replaces it."
+        ),
+    ] = ResumeChoice.if_match,
+    json: Json = False,
+) -> None:
+    """Write annotated images, or the episodes of a world, in a format that others train on."""
+    from simloop.verbs_export import export_into
+
+    with terminal.shown_warnings() as warned, terminal.progress() as show:
+        result = export_into(output, what, to, option or [], world=world, resume=resume.value, progress=show)
+    if json:
+        terminal.print_json({**result.to_dict(), "warnings": warned})
+    else:
+        result.show()
 
 
 @app.command()

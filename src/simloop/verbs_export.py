@@ -1,0 +1,90 @@
+"""What `simloop export` does and prints."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from simloop import terminal
+from simloop.data.export import Source, export, export_trajectories, get_format
+from simloop.data.plan import MANIFEST
+from simloop.data.store import Dataset
+from simloop.errors import InputError
+from simloop.learn.demonstrations import read_demonstrations, shown_in
+from simloop.progress import Progress, silent
+from simloop.runs import Resume
+from simloop.trajectories import TrajectorySet
+from simloop.verbs import parsed_pairs
+from simloop.worlds import get_world
+
+
+@dataclass(frozen=True)
+class ExportResult:
+    """A finished export: what was written, and where."""
+
+    what: str
+    to: str
+    folder: Path
+    written: dict[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"source": self.what, "format": self.to, "folder": str(self.folder), "written": self.written}
+
+    def show(self) -> None:
+        counts = ", ".join(f"{n:,} {name.removesuffix('s') if n == 1 else name}" for name, n in self.written.items())
+        terminal.say(f"{self.folder}: {self.what} as {self.to}: {counts}")
+
+
+def export_into(
+    folder: Path,
+    what: str,
+    to: str,
+    pairs: Sequence[str],
+    *,
+    world: str | None = None,
+    resume: Resume = "if-match",
+    progress: Progress = silent,
+) -> ExportResult:
+    """Write a dataset, demonstrations, trajectories or recordings of a world in another format into a new folder.
+
+    Args:
+        folder: where to.
+        what: the folder of a dataset or of demonstrations, or a file that `TrajectorySet.save` wrote; with `world`
+            any recordings that `--target` takes.
+        to: the format.
+        pairs: its options, as ["name=value", ...].
+        world: whose recordings `what` are.
+        resume: what to do with a folder that holds an export already.
+        progress: told how far it is.
+    """
+    form = get_format(to, parsed_pairs(pairs))
+    if world is None and (Path(what) / MANIFEST).exists():
+        source = Source.of(Dataset.open(what))
+        written = export(source, form, folder, resume=resume, progress=progress)
+    else:
+        shown, task, robot = _trajectories(what, world)
+        written = export_trajectories(shown, form, folder, task=task, robot=robot, resume=resume)
+    return ExportResult(what, to, folder, written)
+
+
+def _trajectories(what: str, world: str | None) -> tuple[TrajectorySet, str, str]:
+    """Trajectories, what is done in them, and what it is done with."""
+    path = Path(what)
+    if world is not None:
+        chosen = get_world(world)
+        return read_demonstrations(what, chosen), chosen.name, chosen.name
+    if path.is_dir() and (path / "demonstrations.json").exists():
+        name, task = shown_in(path)
+        return read_demonstrations(path, get_world(name)), task, name
+    if path.suffix == ".npz" and path.is_file():
+        shown = TrajectorySet.load(path)
+        robot = str(shown.meta.get("world", path.stem))
+        return shown, str(shown.meta.get("task", robot)), robot
+    if not path.exists():
+        raise InputError(f"{what}: no such file or folder; for recordings of the catalogue give their --world")
+    raise InputError(
+        f"{what}: not a dataset of 'simloop generate', not demonstrations of 'simloop demonstrate' and not a trajectory"
+        " file; for recordings give their --world"
+    )
