@@ -176,14 +176,14 @@ def _stored(folder: Path, frames: Iterable[Frame]) -> Generator[tuple[Frame, dic
 
 
 def _store(folder: Path, frame: Frame) -> tuple[Frame, dict[str, ImageFile]]:
-    files = {}
+    files, start = {}, stem(frame.index, frame.camera.name)
     for kind, stored in IMAGES.items():
         image = getattr(frame, kind, None)
         if image is None:
             continue
         packed, lost = stored.pack(image, frame.camera)
         content = png.encode(packed)
-        name = f"{stem(frame.index, frame.camera.name)}.{kind}.png"
+        name = f"{start}.{kind}.png"
         with open(folder / name, "xb") as file:
             file.write(content)
         files[kind] = ImageFile(name, zlib.crc32(content), lost)

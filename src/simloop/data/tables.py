@@ -103,7 +103,7 @@ def to_parquet(table: pa.Table) -> bytes:
 
 def from_parquet(content: bytes) -> Columns:
     """The columns of a table by name: lists of fixed length as arrays (n, length), texts and other lists as lists."""
-    table = pq.read_table(io.BytesIO(content), use_threads=False)
+    table = pq.ParquetFile(io.BytesIO(content)).read(use_threads=False)
     columns: Columns = {}
     for name in table.column_names:
         column = table.column(name).combine_chunks()

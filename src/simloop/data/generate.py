@@ -1,0 +1,286 @@
+"""Make a dataset: frames of a world, drawn from distributions, into a folder that can be stopped at any time.
+
+    made = generate("tabletop", 5000, Path("data/tabletop"), seed=7, workers=2)
+
+A frame depends on (seed, its number) and the configuration alone: any number of workers, Ray, and a command that was
+stopped and given again write the same bytes. The same command with a larger number adds what is missing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import time
+import zlib
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO, Any, Literal, cast, get_args
+
+import pyarrow
+
+from simloop.data.order import Order
+from simloop.data.plan import MANIFEST, Manifest, Plan, shard_name
+from simloop.data.processes import Told, in_processes, in_this_process
+from simloop.data.shard import DamagedError, ShardRecord, total
+from simloop.distributions import Distribution
+from simloop.errors import InputError, unknown
+from simloop.frames import Request
+from simloop.progress import Progress, silent
+from simloop.runs import (
+    Resume,
+    check_folder,
+    check_resume,
+    content_hash,
+    first_difference,
+    lock_folder,
+    unwritable,
+    write_json,
+)
+from simloop.worlds import World, get_world
+from simloop.worlds.description import versions
+
+Executor = Literal["processes", "ray"]
+#: s, between two words on how far it is
+_PATIENCE = 1.0
+
+
+@dataclass(frozen=True)
+class Generated:
+    """What was made.
+
+    Attributes:
+        folder: where.
+        manifest: of the whole dataset.
+        made: photographs that were made now; the others were there already.
+        seconds: that it took.
+    """
+
+    folder: Path
+    manifest: Manifest
+    made: int
+    seconds: float
+
+
+def configure(
+    world: World, request: Request, distribution: Distribution | None, look: Distribution | None, seed: int
+) -> dict[str, Any]:
+    """Everything that decides the frames of a dataset but their number, JSON-able."""
+    from simloop.worlds.photograph import Stage, chosen
+
+    request = replace(request, cameras=chosen(cast(Stage, world), request))
+    drawn = distribution or world.distributions()["default"]
+    seen = look or world.looks().get("default")
+    return {
+        "world": {"name": world.name, "content": world.content()},
+        "versions": {**versions(world), "pyarrow": pyarrow.__version__, "zlib": zlib.ZLIB_RUNTIME_VERSION},
+        "categories": [
+            {
+                "name": c.name,
+                "thing": c.thing,
+                "keypoints": list(c.keypoints),
+                "skeleton": [list(p) for p in c.skeleton],
+            }
+            for c in world.categories
+        ],
+        "request": {k: list(v) if isinstance(v, tuple) else v for k, v in request.to_dict().items()},
+        "seed": seed,
+        "distribution": drawn.to_dict(),
+        "distribution hash": drawn.hash,
+        "look": seen.to_dict() if seen else None,
+        "look hash": seen.hash if seen else None,
+        "frames in a shard": Plan(0, request).frames_in_shard,
+    }
+
+
+def generate(
+    world: str | World,
+    n: int,
+    folder: str | Path,
+    *,
+    seed: int = 0,
+    request: Request | None = None,
+    distribution: Distribution | None = None,
+    look: Distribution | None = None,
+    workers: int = 1,
+    executor: Executor = "processes",
+    address: str | None = None,
+    resume: Resume = "if-match",
+    progress: Progress = silent,
+) -> Generated:
+    """Make a dataset of `n` frames, or what is missing of it.
+
+    Args:
+        world: one with cameras, or its name or YAML file.
+        n: frames; with sequences, as many whole ones as it takes.
+        folder: a new one, or one that holds a part of this dataset.
+        seed: of everything random.
+        request: what to photograph; by default 256 x 256 stills with depth and masks.
+        distribution: what scenes are drawn from; by default the default parameters.
+        look: what their appearance is drawn from; by default the world as it was made.
+        workers: processes; 1 is this one. Ray takes as many as its cluster has.
+        executor: processes of this machine, or Ray.
+        address: of the Ray cluster; None starts one on this machine.
+        resume: `if-match` finishes or enlarges the same dataset and refuses another one; `never` refuses any; `always`
+            starts over where it is another.
+        progress: told how far it is.
+    """
+    check_resume(resume)
+    if executor not in get_args(Executor):
+        raise unknown("executor", executor, get_args(Executor))
+    if n < 1 or workers < 1:
+        raise InputError(f"{'n' if n < 1 else 'workers'} must be at least 1, got {min(n, workers)}")
+    asked = world if isinstance(world, str) else world.name
+    found = get_world(world) if isinstance(world, str) else world
+    configuration = configure(found, request or Request(), distribution, look, seed)
+    manifest = Manifest(configuration, n, asked)
+    manifest = manifest.replace(frames=Plan.of(n, manifest.request).frames)
+    with opened(Path(folder), manifest, resume) as manifest:
+        order = Order(Path(folder), world, manifest)
+        return complete(order, workers=workers, executor=executor, address=address, progress=progress)
+
+
+def complete(
+    order: Order,
+    *,
+    workers: int = 1,
+    executor: Executor = "processes",
+    address: str | None = None,
+    progress: Progress = silent,
+) -> Generated:
+    """Make the shards that are missing in a folder that is locked, and write the counts."""
+    started = time.monotonic()
+    folder, manifest = order.folder, order.manifest
+    records = whole_shards(folder, manifest)
+    missing = [k for k in manifest.plan.shards if k not in records]
+    if missing:
+        write_json(folder / MANIFEST, manifest.replace(counts=None).to_dict())
+    meter = _Meter(manifest.plan, missing, progress)
+    try:
+        with contextlib.closing(
+            _made(order, missing, min(workers, len(missing)), executor, address, meter.tell)
+        ) as made:
+            for record in made:
+                if record.configuration != manifest.hash:
+                    raise RuntimeError(f"a shard of another dataset came back: {record}")
+                records[record.frames[0] // manifest.plan.frames_in_shard] = record
+    finally:
+        remove_left_over(folder)
+    manifest = manifest.replace(counts=total([records[k] for k in sorted(records)], manifest.categories))
+    write_json(folder / MANIFEST, manifest.to_dict())
+    return Generated(folder, manifest, meter.made, time.monotonic() - started)
+
+
+def _made(
+    order: Order, shards: list[int], workers: int, executor: Executor, address: str | None, told: Told
+) -> Generator[ShardRecord]:
+    """Make shards in one way or another."""
+    if not shards:
+        return (r for r in list[ShardRecord]())
+    if executor == "ray":
+        from simloop.data.ray_tasks import in_ray
+
+        return in_ray(order, shards, address, told)
+    if workers > 1:
+        return in_processes(order, shards, workers, told)
+    return in_this_process(order, shards, told)
+
+
+def whole_shards(folder: Path, manifest: Manifest) -> dict[int, ShardRecord]:
+    """The records of the shards of a dataset that are there and whole, by number."""
+    found = {}
+    for shard in manifest.plan.shards:
+        if (folder / shard_name(shard)).is_dir():
+            with contextlib.suppress(DamagedError):
+                record = ShardRecord.read(folder, shard)
+                if record.is_of(manifest.hash, manifest.plan, shard):
+                    found[shard] = record
+    return found
+
+
+@contextlib.contextmanager
+def opened(folder: Path, manifest: Manifest, resume: Resume) -> Iterator[Manifest]:
+    """Lock a folder for a dataset, decide what becomes of what it holds, and give the manifest that counts there."""
+    check_folder(folder, MANIFEST, "dataset")
+    lock: IO[str] = lock_folder(folder)
+    try:
+        yield _begun(folder, manifest, resume)
+    finally:
+        lock.close()
+
+
+def _begun(folder: Path, manifest: Manifest, resume: Resume) -> Manifest:
+    remove_left_over(folder)
+    if (folder / MANIFEST).exists():
+        if resume == "never":
+            raise InputError(f"{folder}: holds a dataset already, and --resume is 'never'; give a new folder")
+        before = None
+        with contextlib.suppress(InputError) if resume == "always" else contextlib.nullcontext():
+            before = Manifest.read(folder)
+        if before is not None and content_hash(before.configuration) == manifest.hash:
+            return before if before.frames >= manifest.frames else manifest.replace(asked=before.asked)
+        shards = list(folder.glob("shard-*"))
+        if resume == "if-match" and before is not None and shards:
+            changed = first_difference(dict(before.configuration), dict(manifest.configuration))
+            raise InputError(
+                f"{folder}: holds another dataset ({changed}); give a new folder, or --resume always to start over in"
+                " this one"
+            )
+        try:
+            # the manifest first, so that what is left of the other dataset is never taken for this one's
+            (folder / MANIFEST).unlink()
+            for shard in shards:
+                shutil.rmtree(shard)
+        except OSError as error:
+            raise unwritable(folder, error) from None
+    write_json(folder / MANIFEST, manifest.to_dict())
+    return manifest
+
+
+def remove_left_over(folder: Path) -> None:
+    """Remove what processes left that were killed while they wrote."""
+    for part in folder.glob(".*.part"):
+        if part.is_dir():
+            shutil.rmtree(part, ignore_errors=True)
+        else:
+            part.unlink(missing_ok=True)
+
+
+class _Meter:
+    """Counts photographs, and says now and then how many there are, how fast they come and how long it will take."""
+
+    def __init__(self, plan: Plan, missing: list[int], progress: Progress) -> None:
+        cameras = len(plan.request.cameras)
+        self._missing = sum(len(plan.frames_of(k)) for k in missing) * cameras
+        self._all = plan.photographs
+        self._of: dict[int, int] = {}
+        self._progress = progress
+        self._began = self._last = time.monotonic()
+
+    @property
+    def made(self) -> int:
+        """Photographs that were made."""
+        return sum(self._of.values())
+
+    def tell(self, shard: int, photographs: int) -> None:
+        self._of[shard] = photographs
+        now = time.monotonic()
+        if now - self._last < _PATIENCE and self.made < self._missing:
+            return
+        self._last = now
+        rate = self.made / max(now - self._began, 1e-9)
+        there = self._all - self._missing + self.made
+        left = (self._missing - self.made) / max(rate, 1e-9)
+        self._progress(
+            f"generate: {there} of {self._all} images, {rate:.3g}/s, {duration(left)} left", there / self._all
+        )
+
+
+def duration(seconds: float) -> str:
+    """A time that is easy to read."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
