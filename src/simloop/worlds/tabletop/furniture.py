@@ -46,7 +46,7 @@ def room(v: Mapping[str, float]) -> mujoco.MjSpec:
     if v["wall.there"]:
         world.add_geom(name="wall", type=shapes.mjGEOM_BOX, size=[0.02, 2.5, 1.25],
                        pos=[v["table.depth"] / 2 + _BEHIND + 0.02, 0, 1.25], rgba=[0.85, 0.85, 0.82, 1])  # fmt: skip
-    _light(spec)
+    _light(spec, v["table.height"])
     _look(spec, v)
     return spec
 
@@ -86,9 +86,11 @@ def _table(v: Mapping[str, float]) -> list[tuple[str, Array, Array]]:
     ]
 
 
-def _light(spec: mujoco.MjSpec) -> None:
+def _light(spec: mujoco.MjSpec, height: float) -> None:
     import mujoco
 
+    spec.visual.map.shadowscale = 0.4  # all of the shadow map is for the table, and shadows are as sharp as it allows
+    spec.stat.extent, spec.stat.center = 1.0, [0, 0, height]
     spec.worldbody.add_light(name="lamp", pos=[-0.8, 1.2, 3], dir=[0.25, -0.4, -1], castshadow=True)
     spec.add_texture(
         name="sky", type=mujoco.mjtTexture.mjTEXTURE_SKYBOX, builtin=mujoco.mjtBuiltin.mjBUILTIN_GRADIENT,
@@ -97,12 +99,15 @@ def _light(spec: mujoco.MjSpec) -> None:
 
 
 def _look(spec: mujoco.MjSpec, v: Mapping[str, float]) -> None:
-    """`front` sees the table as a robot before it does, `top` from above, `wrist` from a hand over its middle."""
-    wide = float(np.hypot(v["table.depth"], v["table.width"]))
+    """`front` looks at the middle as a robot before the table does, `top` from above, `wrist` from a hand over it.
+
+    The first two stand back as far as the area over which things are dropped asks for.
+    """
+    wide = 0.25 + float(np.hypot(v["table.depth"], v["table.width"])) * v["drop.area"] ** 0.5
     middle = np.array([0, 0, v["table.height"]])
     for name, back, fovy in (
-        ("front", np.array([-0.75, 0.0, 0.65]) * wide, 50),
-        ("top", np.array([-1e-3, 0.0, 1.15]) * wide, 45),
+        ("front", np.array([-0.65, 0.0, 0.55]) * wide, 50),
+        ("top", np.array([-1e-3, 0.0, 1.1]) * wide, 45),
         ("wrist", np.array([-0.15, 0.0, 0.35]), 70),
     ):
         spec.worldbody.add_camera(name=name, pos=middle + back, quat=toward(back), fovy=fovy)

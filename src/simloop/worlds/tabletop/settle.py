@@ -21,8 +21,10 @@ _STILL = 0.004
 _SPIN_LOST = 0.2
 #: rad/s, a little spin at the start, lest something stays upon a corner
 _SPIN = 1.0
-#: s, between coming to rest and the next push
-_REST = 0.25
+#: s, from coming to rest to the next push, and at most from one push to the next
+_REST, _PATIENCE = 0.25, 1.5
+#: m/s, no push is faster: what weighs little would fly across the room
+_FASTEST = 2.0
 #: rad, how far to either side of the table's middle things are pushed
 _ASIDE = 1.0
 
@@ -51,8 +53,9 @@ def settle(model: mujoco.MjModel, rng: np.random.Generator) -> Array:
 def motion(model: mujoco.MjModel, v: Mapping[str, float], length: int, rate: float, rng: np.random.Generator) -> Array:
     """(length, nq) how free bodies fall from where the model has them, at `rate` frames in a second.
 
-    Whenever all have come to rest on the table, one that is still on it gets a push: the impulse `push.impulse`, N s,
-    in its centre of mass, within a radian of the direction to the table's middle. If it diverges, it stays as it was.
+    When all have come to rest, or 1.5 s after the last time, one that is on the table gets a push: the impulse
+    `push.impulse`, N s, in its centre of mass, within a radian of the direction to the table's middle. If the
+    simulation diverges, all stay as they were.
     """
     import mujoco
 
@@ -61,7 +64,7 @@ def motion(model: mujoco.MjModel, v: Mapping[str, float], length: int, rate: flo
     data = mujoco.MjData(model)
     data.qvel.reshape(-1, 6)[:, 3:] = _SPIN * rng.standard_normal((model.njnt, 3))
     out = np.empty((length, model.nq))
-    rested = 0.0
+    rested = waited = 0.0
     with without_engine_warnings():
         for k in range(length):
             out[k] = data.qpos
@@ -70,9 +73,9 @@ def motion(model: mujoco.MjModel, v: Mapping[str, float], length: int, rate: flo
                 out[k + 1 :] = out[k]
                 break
             moving = np.abs(data.qvel).max(initial=0.0) > 10 * _STILL
-            rested = 0.0 if moving else rested + 1 / rate
-            if rested >= _REST:
-                rested = 0.0
+            rested, waited = 0.0 if moving else rested + 1 / rate, waited + 1 / rate
+            if rested >= _REST or waited >= _PATIENCE:
+                rested = waited = 0.0
                 _push(model, data, v, rng)
     return out
 
@@ -85,7 +88,7 @@ def _push(model: mujoco.MjModel, data: mujoco.MjData, v: Mapping[str, float], rn
         return
     i = int(rng.choice(on))
     heading = np.arctan2(-place[i, 1], -place[i, 0]) + rng.uniform(-_ASIDE, _ASIDE)
-    speed = v["push.impulse"] / float(model.body_mass[1 + i])
+    speed = min(v["push.impulse"] / float(model.body_mass[1 + i]), _FASTEST)
     data.qvel.reshape(-1, 6)[i, :2] += speed * np.array([np.cos(heading), np.sin(heading)])
 
 

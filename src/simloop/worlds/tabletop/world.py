@@ -5,8 +5,8 @@
 - A still (`Request.length` 1) shows the objects at rest. Each is laid over a free place, or over what lies there, and
   let go. What fell off the table is dropped again; what fell off three times is left out, so that there may be fewer
   objects than `objects.count` where they hardly fit.
-- A sequence begins with the objects in the air, in any rotation. They fall and come to rest; whenever all rest, one of
-  them is pushed. What falls off the table stays on the floor.
+- A sequence begins with the objects in the air, in any rotation. They fall and come to rest; then, again and again, one
+  of them is pushed. What falls off the table stays on the floor.
 
 There is nothing to record, observe or command yet.
 """
@@ -74,7 +74,7 @@ TABLE = [
     _row("friction.torsional", 1e-4, 3e-3, 0.03, (1e-3, 0.01), "m", "against turning on the spot", dynamics=True,
          log=True),
     _row("friction.rolling", 1e-4, 1e-3, 0.01, (4e-4, 2.5e-3), "m", "against rolling", dynamics=True, log=True),
-    _row("push.impulse", 1e-3, 0.02, 0.2, (0.01, 0.04), "N s", "of a push in a sequence", dynamics=True, log=True),
+    _row("push.impulse", 2e-3, 0.05, 0.5, (0.02, 0.1), "N s", "of a push in a sequence", dynamics=True, log=True),
 ]  # fmt: skip
 
 
