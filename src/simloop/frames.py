@@ -126,10 +126,14 @@ def undistorted(x: Array, y: Array, distortion: tuple[float, float]) -> tuple[Ar
     if not (k1 or k2):
         return x, y
     seen = np.hypot(x, y)
-    r = seen.copy()
+    s2 = seen * seen
+    r = seen * (1 - s2 * (k1 - s2 * (3 * k1 * k1 - k2)))  # the inverse's series, to begin with
     for _ in range(20):
         r2 = r * r
-        r = r - (r * (1 + k1 * r2 + k2 * r2 * r2) - seen) / np.maximum(1 + 3 * k1 * r2 + 5 * k2 * r2 * r2, 0.1)
+        step = (r * (1 + r2 * (k1 + r2 * k2)) - seen) / np.maximum(1 + r2 * (3 * k1 + r2 * 5 * k2), 0.1)
+        r = r - step
+        if np.abs(step).max(initial=0) < 1e-13:
+            break
     scale = np.where(seen > 1e-12, r / np.maximum(seen, 1e-12), 1.0)
     return x * scale, y * scale
 
@@ -209,6 +213,8 @@ class Frame:
         objects: annotations.
         parameters: by name, what was drawn for it, in physical units.
         depth: (height, width) m; None where it was not asked for.
+        depth_sensed: (height, width) m, what a depth camera would make of it; 0 where it measures nothing. None: not
+            asked for. The true depth is the label, this is an input.
         instances: (height, width) instance numbers; None where not asked for.
         normals: (height, width, 3) unit normals in the camera's axes; 0 where nothing is seen. None: not asked for.
         flow: (height, width, 2) pixels. None: not asked for.
@@ -225,6 +231,7 @@ class Frame:
     objects: Objects
     parameters: Mapping[str, float]
     depth: NDArray[np.float32] | None = None
+    depth_sensed: NDArray[np.float32] | None = None
     instances: NDArray[np.uint16] | None = None
     normals: NDArray[np.float32] | None = None
     flow: NDArray[np.float32] | None = None

@@ -13,6 +13,7 @@ from simloop.worlds.appearance.inside import solid_at, solids_at
 from simloop.worlds.appearance.look import Applied, Look, Streams, prepare
 from simloop.worlds.appearance.space import CLUTTER, appearance_distributions, appearance_space
 from simloop.worlds.appearance.textures import Images, texture
+from simloop.worlds.appearance.viewpoints import see_as
 
 __all__ = [
     "CLUTTER",
@@ -24,6 +25,7 @@ __all__ = [
     "appearance_distributions",
     "appearance_space",
     "prepare",
+    "see_as",
     "solid_at",
     "solids_at",
     "texture",

@@ -72,6 +72,10 @@ class Clutter:
             found.append(Instance.around(name, CATEGORY.name, name, (name,), corners))
         return tuple(found)
 
+    def absent(self, lying: NDArray[np.bool_]) -> frozenset[str]:
+        """The names of those that do not lie about, of which (ngeom,) says which do."""
+        return frozenset(name for name, geom in zip(_NAMES, self.geoms, strict=True) if not lying[geom])
+
     def hide(self) -> None:
         """Make all of them transparent, so that neither cameras nor rays meet them."""
         self._model.geom_matid[self.geoms], self._model.geom_rgba[self.geoms] = -1, (0.5, 0.5, 0.5, 0)
@@ -115,8 +119,14 @@ class Clutter:
             ground = self._ground(at, radius, _UNEVEN * float(half.min()))
             if ground is not None:
                 return np.array([*at, ground + half[2]])
-        direction = rng.standard_normal(3)
-        return np.asarray(centre + rng.uniform(0.3, 0.6) * extent * direction / np.linalg.norm(direction))
+        eyes = self._data.cam_xpos
+        for _ in range(_PROPOSALS):
+            direction = rng.standard_normal(3)
+            place = centre + rng.uniform(0.4, 0.8) * extent * direction / np.linalg.norm(direction)
+            clear = 0.6 * np.linalg.norm(eyes - centre, axis=1)
+            if (np.linalg.norm(eyes - place, axis=1) > clear).all():
+                break
+        return np.asarray(place)
 
     def _ground(self, at: Array, radius: float, uneven: float) -> float | None:
         """Height, m, of the level ground below a disc; None where there is none, or something lies on it."""

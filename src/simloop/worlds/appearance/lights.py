@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _FIELDS = ("light_active", "light_pos", "light_dir", "light_castshadow", "light_ambient", "light_diffuse",
            "light_specular")  # fmt: skip
+#: the sky counts as so many times as far away as the scene
+_SKY = 5
 _COLOURS = ("ambient", "diffuse", "specular")
 
 
@@ -83,7 +85,8 @@ class Lights:
             model.light_active[light] = True
             model.light_castshadow[light] = k < v["light.shadows"]
             model.light_dir[light] = -towards
-            model.light_pos[light] = model.stat.center + 2 * model.stat.extent * towards
+            # a shadow map reaches as far to both sides of a light's place; from farther away the floor shades itself
+            model.light_pos[light] = model.stat.center + 0.5 * model.stat.extent * towards
             model.light_ambient[light] = 0
             model.light_diffuse[light] = colour * strength[k] / strength.sum()
             model.light_specular[light] = 0.5 * colour * strength[k] / strength.sum()
@@ -91,22 +94,24 @@ class Lights:
 
 @dataclass(frozen=True, eq=False)
 class Haze:
-    """What is lost on the way to the camera: `colour` (3,) 0 to 255 of the haze, `density` 1/m."""
+    """What is lost on the way to the camera: `colour` (3,) 0 to 255 of the haze, `density` 1/m, `sky` m to the sky."""
 
     colour: Array
     density: float
+    sky: float
 
 
 class Sky:
-    """The sky of a compiled scene."""
+    """The sky of a compiled scene; `away` m is how far its cameras are from its middle."""
 
-    def __init__(self, model: mujoco.MjModel) -> None:
+    def __init__(self, model: mujoco.MjModel, away: float) -> None:
         import mujoco
 
         self._model = model
         self.texture = int(np.flatnonzero(model.tex_type == mujoco.mjtTexture.mjTEXTURE_SKYBOX)[0])
         self._shown = model.texture(self.texture).name != "look/sky"
         self._pixels = self._data().copy()
+        self._away = away
 
     def _data(self) -> np.ndarray:
         model, t = self._model, self.texture
@@ -125,8 +130,8 @@ class Sky:
             pixels[..., :3] = np.rint(255 * mix * drawn + (1 - mix) * self._pixels[..., :3])
         else:
             pixels[:] = self._pixels
-        haze = -np.log1p(-v["sky.haze"]) / self._model.stat.extent
-        return self._shown or mix > 0, Haze(255 * horizon, float(haze))
+        haze = -np.log1p(-v["sky.haze"]) / self._away
+        return self._shown or mix > 0, Haze(255 * horizon, float(haze), _SKY * self._away)
 
 
 def _faces(side: int, zenith: Array, horizon: Array) -> Array:

@@ -37,10 +37,11 @@ def prepare(spec: mujoco.MjSpec) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Applied:
-    """What a look needs beside the model: whether the sky is shown, and the haze."""
+    """What a look needs beside the model: whether the sky is shown, the haze, and which clutter is not there."""
 
     sky: bool
     haze: Haze
+    absent: frozenset[str]
 
     def show(self, scene: mujoco.MjvScene) -> None:
         """Set the flags of the scene that is drawn."""
@@ -51,12 +52,12 @@ class Applied:
     def hazed(self, rgb: NDArray[np.uint8], depth: NDArray[np.float32]) -> NDArray[np.uint8]:
         """A picture (H, W, 3) seen through the haze: of what is at depth (H, W), m, exp(-density depth) comes through.
 
-        That is Koschmieder's law (1924), in the picture's own values as OpenGL's fog; what has no depth is far away.
+        That is Koschmieder's law (1924), in the picture's own values as OpenGL's fog.
         """
         if not self.haze.density:
             return rgb
-        through = np.exp(np.float32(-self.haze.density) * depth)
-        through[depth == 0] = 0
+        far = np.where(depth > 0, np.minimum(depth, np.float32(self.haze.sky)), np.float32(self.haze.sky))
+        through = np.exp(np.float32(-self.haze.density) * far)
         colour = self.haze.colour.astype(np.float32)
         return (colour + (rgb - colour) * through[..., None] + np.float32(0.5)).astype(np.uint8)
 
@@ -84,7 +85,9 @@ class Look:
         self._place()
         self._clutter = Clutter(model, self._data, rng)
         self._surfaces = Surfaces(model, self._clutter.mine, images)
-        self._lights, self._sky = Lights(model), Sky(model)
+        eyes = np.linalg.norm(self._data.cam_xpos - model.stat.center, axis=1)
+        away = float(np.median(eyes)) if len(eyes) else float(model.stat.extent)
+        self._lights, self._sky = Lights(model), Sky(model, away)
         self._viewpoints = Viewpoints(model, self._data)
         #: by camera the geoms that it stands in as the world made it: what hides it there is meant
         self._tolerated = [set(self._holding(c)) for c in range(model.ncam)]
@@ -115,7 +118,7 @@ class Look:
         sky, haze = self._sky.apply(values, streams("sky"))
         self._clutter.show(lying)
         self._stale |= {t for t, old in before.items() if not np.array_equal(old, self._texture(t))}
-        return Applied(sky, haze)
+        return Applied(sky, haze, self._clutter.absent(lying))
 
     def apply_free(
         self, rows: Iterable[Mapping[str, float]], streams: Streams, cameras: Sequence[str]

@@ -62,7 +62,7 @@ def _table(images: bool) -> list[tuple[Parameter, tuple[float, float]]]:
         _row("sky.hue", 0, 0.6, 1, (0, 1), "hue of the drawn sky"),
         _row("sky.saturation", 0, 0.3, 1, (0, 0.6), "its saturation"),
         _row("sky.brightness", 0, 0.8, 1, (0.1, 1), "its value"),
-        _row("sky.haze", 0, 0, 0.95, (0, 0.3), "part of the light that haze takes on a way as long as the scene"),
+        _row("sky.haze", 0, 0, 0.95, (0, 0.3), "part of the light that haze takes between the scene and its cameras"),
         _row("camera.azimuth", -pi, 0, pi, (-0.3, 0.3), "turn about what it looks at, to the left", unit="rad"),
         _row("camera.elevation", -pi / 2, 0, pi / 2, (-0.15, 0.2), "turn about what it looks at, up", unit="rad"),
         _row("camera.distance", 0.3, 1, 3, (0.85, 1.2), "factor on the distance from what it looks at", log=True),

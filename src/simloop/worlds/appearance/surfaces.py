@@ -18,8 +18,9 @@ from simloop.worlds.appearance.textures import Images
 if TYPE_CHECKING:
     import mujoco
 
-#: textures that objects share, wrapped around them; those that lie on planes; pixels along a side of each
-_WRAPPED, _LAID, _SIDE = 6, 2, 64
+#: textures that are wrapped around objects, and flat ones, which planes show and which are seen through objects as if
+#: cut out of a block; few, because to hand over a wrapped one takes 1.5 ms, a flat one 0.4 ms. Pixels along a side
+_WRAPPED, _FLAT, _SIDE = 2, 3, 64
 #: materials that a context of MuJoCo's renderer holds
 _MATERIALS = 1000
 #: boxes that may mirror: the largest of those that never move, because each costs another drawing of the scene
@@ -35,7 +36,7 @@ def add_surfaces(spec: mujoco.MjSpec) -> None:
     kinds, flat = mujoco.mjtTexture, mujoco.mjtBuiltin.mjBUILTIN_FLAT
     for name, count, kind, side in (
         ("wrapped", _WRAPPED, kinds.mjTEXTURE_CUBE, _SIDE),
-        ("laid", _LAID, kinds.mjTEXTURE_2D, 2 * _SIDE),
+        ("flat", _FLAT, kinds.mjTEXTURE_2D, 2 * _SIDE),
     ):
         for k in range(count):
             spec.add_texture(name=f"look/{name}-{k}", type=kind, builtin=flat, rgb1=[0, 0, 0], width=side, height=side)
@@ -72,8 +73,8 @@ class Surfaces:
         self._own = own
         rgb = mujoco.mjtTextureRole.mjTEXROLE_RGB.value
         self._role = rgb
-        self._slots = {flat: [model.texture(f"look/{name}-{k}").id for k in range(count)]
-                       for flat, name, count in ((False, "wrapped", _WRAPPED), (True, "laid", _LAID))}  # fmt: skip
+        self._flat_slots = [model.texture(f"look/flat-{k}").id for k in range(_FLAT)]
+        self.slots = (*(model.texture(f"look/wrapped-{k}").id for k in range(_WRAPPED)), *self._flat_slots)
         self._gloss = {
             field: np.where(own >= 0, getattr(model, f"mat_{field}")[own], usual)
             for field, usual in (("specular", 0.5), ("shininess", 0.5), ("reflectance", 0.0))
@@ -88,12 +89,11 @@ class Surfaces:
         model, n = self._model, len(self._geoms)
         for name, value in self._default.items():
             getattr(model, name)[:] = value
-        slots = [*self._slots[False], *self._slots[True]]
-        for texture in slots:
+        for texture in self.slots:
             self._write(texture, None)
-        chance, again, slot, tint = rng.random((4, n))
+        chance, again, slot = rng.random((3, n))
         colours = _colours(v, rng, n)
-        seeds = rng.integers(2**62, size=len(slots))
+        seeds = rng.integers(2**62, size=len(self.slots))
         patterned = chance < v["texture.share"]
         coloured = ~patterned & (again < v["texture.recolour"])
         dressed = patterned | coloured
@@ -106,15 +106,15 @@ class Surfaces:
         model.mat_texid[materials[dressed]] = -1
         rgba = self._rgba.copy()
         rgba[coloured, :3] = colours[coloured]
-        rgba[patterned, :3] = (0.7 + 0.3 * tint)[patterned, None]
+        rgba[patterned, :3] = 0.4 + 0.6 * colours[patterned]
         model.mat_rgba[materials[worn]] = rgba[worn]
         used = set()
         for k in np.flatnonzero(patterned):
-            choices = self._slots[bool(self._flat[k])]
+            choices = self._flat_slots if self._flat[k] else self.slots
             chosen = choices[int(slot[k] * len(choices))]
             self._put_on(int(k), chosen)
             used.add(chosen)
-        for texture, seed in zip(slots, seeds, strict=True):
+        for texture, seed in zip(self.slots, seeds, strict=True):
             if texture in used:
                 self._write(texture, self._picture(texture, v, np.random.Generator(np.random.Philox(int(seed)))))
         if glossed:
@@ -172,11 +172,6 @@ class Surfaces:
             if name == "reflectance":
                 change = np.where(self._mirrors & (v["gloss.reflectance"] > 0), change, 0)
             getattr(model, f"mat_{name}")[materials] = np.clip(own + change, 0, 1)
-
-    @property
-    def slots(self) -> tuple[int, ...]:
-        """The textures whose pixels this writes."""
-        return (*self._slots[False], *self._slots[True])
 
 
 def _colours(v: Mapping[str, float], rng: np.random.Generator, n: int) -> Array:

@@ -12,7 +12,8 @@ from simloop.parameters import Array
 if TYPE_CHECKING:
     import mujoco
 
-_FIELDS = ("cam_pos", "cam_quat", "cam_pos0", "cam_poscom0", "cam_mat0", "cam_fovy", "cam_intrinsic")
+_FIELDS = ("cam_pos", "cam_quat", "cam_pos0", "cam_poscom0", "cam_mat0", "cam_fovy", "cam_intrinsic",
+           "cam_sensorsize")  # fmt: skip
 
 
 class Viewpoints:
@@ -77,6 +78,12 @@ class Viewpoints:
         after = min(before * factor, 150.0)
         model.cam_fovy[c] = after
         model.cam_intrinsic[c, :2] *= np.tan(np.deg2rad(before) / 2) / np.tan(np.deg2rad(after) / 2)
+
+
+def see_as(model: mujoco.MjModel, camera: int, fovy: float) -> None:
+    """Give a camera a vertical field of view, rad, square pixels and its centre in the middle, until the next look."""
+    model.cam_sensorsize[camera] = 0
+    model.cam_fovy[camera] = np.rad2deg(fovy)
 
 
 def _turn(axis: Array, angle: float) -> Array:
