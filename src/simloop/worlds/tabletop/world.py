@@ -24,6 +24,7 @@ from simloop.distributions import Distribution
 from simloop.frames import Category, Request
 from simloop.parameters import Array, Parameter
 from simloop.randomness import stream
+from simloop.worlds.appearance import CLUTTER_CATEGORY
 from simloop.worlds.arrange import OnArea, arrange
 from simloop.worlds.constraints import Area, NotIntersecting, Supported, Thing
 from simloop.worlds.footprints import footprint
@@ -112,7 +113,7 @@ class Tabletop(PhysicsWorld):
 
     @property
     def categories(self) -> tuple[Category, ...]:
-        return (*(Category(f, keypoints=("centre",)) for f in FAMILIES), *SURFACES)
+        return (*(Category(f, keypoints=("centre",)) for f in FAMILIES), *SURFACES, CLUTTER_CATEGORY)
 
     def distributions(self) -> Mapping[str, Distribution]:
         return {**super().distributions(), **distributions(TABLE)}
