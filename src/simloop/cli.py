@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import click
 import typer
 
-from simloop import terminal
+from simloop import cli_data, terminal
+from simloop.cli_options import Json, Resume, ResumeChoice, Seed, World
 from simloop.errors import InputError
 
 #: the keys of `simloop.adapt.METHODS`, which takes too long to import for a help text
@@ -34,21 +34,15 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
-data = typer.Typer(help="Get public recordings.", no_args_is_help=True)
+data = typer.Typer(help="Get public recordings; look at datasets, compare and mend them.", no_args_is_help=True)
 app.add_typer(data, name="data")
+app.command()(cli_data.generate)
+app.command()(cli_data.look)
+data.command("show")(cli_data.show)
+data.command("diff")(cli_data.diff)
+data.command("repair")(cli_data.repair)
 
 
-class ResumeChoice(StrEnum):
-    """What to do with a folder that holds a run already."""
-
-    never = "never"
-    if_match = "if-match"
-    always = "always"
-
-
-World = Annotated[
-    str, typer.Argument(help="A world ('simloop worlds' lists them), or a YAML file around your own model.")
-]
 TargetOption = Annotated[
     str | None,
     typer.Option("--target", help="Recordings: a name of 'simloop targets', a file, a folder or a quoted glob of your"
@@ -56,14 +50,7 @@ TargetOption = Annotated[
 ]  # fmt: skip
 TaskOption = Annotated[str | None, typer.Option("--task", help="What is to be done; by default the world's first.")]
 Columns = Annotated[str | None, typer.Option(help="A YAML file that says which columns of your logs hold what.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")]
-Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
 Folder = Annotated[Path, typer.Option("-o", "--output", help="The run's folder.")]
-Resume = Annotated[
-    ResumeChoice,
-    typer.Option(help="A folder that holds a run: if-match continues the same one and refuses another, never refuses"
-                 " any, always starts over where it is another."),
-]  # fmt: skip
 
 
 @app.callback(invoke_without_command=True)

@@ -66,9 +66,7 @@ def configure(
     world: World, request: Request, distribution: Distribution | None, look: Distribution | None, seed: int
 ) -> dict[str, Any]:
     """Everything that decides the frames of a dataset but their number, JSON-able."""
-    from simloop.worlds.photograph import Stage, chosen
-
-    request = replace(request, cameras=chosen(cast(Stage, world), request))
+    request = with_cameras(world, request)
     drawn = distribution or world.distributions()["default"]
     seen = look or world.looks().get("default")
     return {
@@ -91,6 +89,13 @@ def configure(
         "look hash": seen.hash if seen else None,
         "frames in a shard": Plan(0, request).frames_in_shard,
     }
+
+
+def with_cameras(world: World, request: Request) -> Request:
+    """A request that names its cameras."""
+    from simloop.worlds.photograph import Stage, chosen
+
+    return replace(request, cameras=chosen(cast(Stage, world), request))
 
 
 def generate(
