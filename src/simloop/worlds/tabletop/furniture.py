@@ -52,9 +52,10 @@ def room(v: Mapping[str, float]) -> mujoco.MjSpec:
 
 
 def rub(geom: mujoco.MjsGeom, v: Mapping[str, float]) -> None:
-    """Give a geom the friction of all things."""
+    """Give a geom the friction of all things, and contacts as hard as the time step allows."""
     geom.friction = [v["friction.sliding"], v["friction.torsional"], v["friction.rolling"]]
     geom.condim = 6
+    geom.solref = [2 * TIME_STEP, 1]
 
 
 def surfaces(v: Mapping[str, float]) -> tuple[Instance, ...]:
