@@ -37,8 +37,8 @@ class Lens:
         width, height = camera.size
         u, v = np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5)
         k = camera.intrinsics
-        seen = np.stack([(u - k[0, 2]) / k[0, 0], (v - k[1, 2]) / k[1, 1]], axis=-1)
-        self._true, self._sees = _straight(seen, camera.distortion)
+        #: (2, H, W) normalised coordinates of what each pixel's centre sees, and (H, W) whether it sees anything
+        self._true, self._sees = _straight((u - k[0, 2]) / k[0, 0], (v - k[1, 2]) / k[1, 1], camera.distortion)
 
     @cached_property
     def pinhole(self) -> Camera:
@@ -48,7 +48,7 @@ class Lens:
         k1, k2 = camera.distortion
         if not (k1 or k2) or not self._sees.any():
             return replace(camera, distortion=(0.0, 0.0))
-        reach = np.abs(self._true[self._sees]).max(axis=0) + 1 / np.array([k[0, 0], k[1, 1]])
+        reach = np.abs(self._true * self._sees).max(axis=(1, 2)) + 1 / np.array([k[0, 0], k[1, 1]])
         focal = min(width / 2 / reach[0] / k[0, 0], height / 2 / reach[1] / k[1, 1])
         intrinsics = np.array([[focal * k[0, 0], 0, width / 2], [0, focal * k[1, 1], height / 2], [0, 0, 1.0]])
         return replace(camera, intrinsics=intrinsics, distortion=(0.0, 0.0))
@@ -69,31 +69,31 @@ class Lens:
 
     @cached_property
     def _places(self) -> Array:
-        """(H, W, 2) image coordinates in the pinhole's picture of what each pixel's centre sees."""
+        """(2, H W) image coordinates in the pinhole's picture of what each pixel's centre sees."""
         k = self.pinhole.intrinsics
-        return np.asarray(self._true * [k[0, 0], k[1, 1]] + k[:2, 2])
+        u, v = self._true * self._sees
+        return np.stack([u * k[0, 0] + k[0, 2], v * k[1, 1] + k[1, 2]]).reshape(2, -1)
 
     @cached_property
     def _nearest(self) -> NDArray[np.int64]:
-        """(H W) place, in a flat picture of the pinhole, of the pixel that each pixel's centre sees."""
+        """(H, W) place, in a flat picture of the pinhole, of the pixel that each pixel's centre sees."""
         width, height = self.camera.size
-        at = np.floor(np.where(self._sees[..., None], self._places, 0)).astype(np.int64)
-        return np.clip(at[..., 1], 0, height - 1) * width + np.clip(at[..., 0], 0, width - 1)
+        x, y = self._places.astype(np.int64)
+        return (np.clip(y, 0, height - 1) * width + np.clip(x, 0, width - 1)).reshape(height, width)
 
     @cached_property
     def _corners(self) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """(4, H W) places of the four pixels around what is seen, and (4, H W) how much each counts."""
         width, height = self.camera.size
-        at = np.where(self._sees[..., None], self._places, 0) - 0.5
+        at = self._places - 0.5
         low = np.floor(at)
-        part = (at - low).reshape(-1, 2)
-        x0, y0 = low.astype(np.int64).reshape(-1, 2).T
-        places, weights = [], []
-        for dx, dy in ((0, 0), (1, 0), (0, 1), (1, 1)):
-            places.append(np.clip(y0 + dy, 0, height - 1) * width + np.clip(x0 + dx, 0, width - 1))
-            along = part[:, 0] if dx else 1 - part[:, 0]
-            weights.append(along * (part[:, 1] if dy else 1 - part[:, 1]) * self._sees.reshape(-1))
-        return np.stack(places), np.stack(weights).astype(np.float32)
+        right, down = (at - low).astype(np.float32)
+        x, y = low.astype(np.int64)
+        sees = self._sees.reshape(-1)
+        columns, rows = ([np.clip(n + d, 0, most - 1) for d in (0, 1)] for n, most in ((x, width), (y, height)))
+        across, along = (1 - right, right), ((1 - down) * sees, down * sees)
+        places = np.stack([rows[j] * width + columns[i] for j in (0, 1) for i in (0, 1)])
+        return places, np.stack([along[j] * across[i] for j in (0, 1) for i in (0, 1)])
 
     def blend(self, rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """The pinhole's picture (H, W, 3) through the lens, blended between pixels."""
@@ -118,14 +118,13 @@ class Lens:
         return np.asarray(out)
 
 
-def _straight(seen: Array, distortion: tuple[float, float]) -> tuple[Array, NDArray[np.bool_]]:
-    """Normalised coordinates (..., 2) without distortion, and (...) whether there are any."""
+def _straight(x: Array, y: Array, distortion: tuple[float, float]) -> tuple[Array, NDArray[np.bool_]]:
+    """Normalised coordinates (H, W) without distortion, (2, H, W), and (H, W) whether there are any."""
     if distortion == (0.0, 0.0):
-        return seen, np.ones(seen.shape[:-1], dtype=bool)
+        return np.stack([x, y]), np.ones(x.shape, dtype=bool)
     k1, k2 = distortion
-    x, y = undistorted(seen[..., 0], seen[..., 1], distortion)
-    true = np.stack([x, y], axis=-1)
-    r2 = (true**2).sum(-1)
-    again = true * (1 + k1 * r2 + k2 * r2**2)[..., None]
-    rising = 1 + 3 * k1 * r2 + 5 * k2 * r2**2 > 0.05
-    return true, np.asarray(rising & (np.abs(again - seen).max(axis=-1) < 1e-6))
+    true = np.stack(undistorted(x, y, distortion))
+    r2 = true[0] ** 2 + true[1] ** 2
+    scale = 1 + r2 * (k1 + r2 * k2)
+    found = (np.abs(true[0] * scale - x) < 1e-6) & (np.abs(true[1] * scale - y) < 1e-6)
+    return true, np.asarray(found & (1 + r2 * (3 * k1 + r2 * 5 * k2) > 0.05))

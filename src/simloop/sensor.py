@@ -11,7 +11,7 @@ changes nothing, to the byte.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cache
 
 import numpy as np
@@ -169,7 +169,7 @@ def _blurred(light: Float32, motion: float, angle: float, defocus: float) -> Flo
     from scipy import fft
 
     height, width = light.shape[1:]
-    kernel = _disc(defocus * width)
+    kernel = _disc(defocus * width) if defocus else np.ones((1, 1), dtype=np.float32)
     if motion:
         kernel = _joined(kernel, _line(motion * width, angle))
     half = len(kernel) // 2
@@ -188,8 +188,14 @@ def _blurred(light: Float32, motion: float, angle: float, defocus: float) -> Flo
 
 def _disc(radius: float) -> Float32:
     """A kernel (2 n + 1, 2 n + 1) that sums to 1: a disc of a radius in pixels."""
+    if radius < 1:  # of as much spread as the disc, though it is smaller than a pixel
+        beside = radius**2 / 8
+        return np.array([[0, beside, 0], [beside, 1 - 4 * beside, beside], [0, beside, 0]], dtype=np.float32)
     n = int(np.ceil(radius))
-    return _kernel(n, lambda x, y: np.hypot(x, y) <= radius) if radius else np.ones((1, 1), dtype=np.float32)
+    places = (np.arange(5 * (2 * n + 1)) + 0.5) / 5 - n - 0.5
+    inside = np.hypot(places, places[:, None]) <= radius
+    whole = inside.reshape(2 * n + 1, 5, 2 * n + 1, 5).mean(axis=(1, 3))
+    return (whole / whole.sum()).astype(np.float32)
 
 
 def _line(length: float, angle: float) -> Float32:
@@ -205,13 +211,6 @@ def _line(length: float, angle: float) -> Float32:
     for di, dj in ((0, 0), (0, 1), (1, 0), (1, 1)):
         np.add.at(kernel, (i + di, j + dj), (a if di else 1 - a) * (b if dj else 1 - b))
     return (kernel / kernel.sum())[:-1, :-1].astype(np.float32)
-
-
-def _kernel(n: int, inside: Callable[[Array, Array], NDArray[np.bool_]]) -> Float32:
-    """What part of each pixel is inside a shape around the middle one, by 5 x 5 samples; it sums to 1."""
-    places = (np.arange(5 * (2 * n + 1)) + 0.5) / 5 - n - 0.5
-    whole = inside(places, places[:, None]).reshape(2 * n + 1, 5, 2 * n + 1, 5).mean(axis=(1, 3))
-    return (whole / whole.sum()).astype(np.float32)
 
 
 def _joined(a: Float32, b: Float32) -> Float32:
