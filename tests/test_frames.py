@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import mujoco
 import numpy as np
 import pytest
 
+from simloop.distributions import Point
 from simloop.errors import InputError
 from simloop.frames import Camera, Category, Frame, Request, undistorted, widest
 from simloop.parameters import ParameterSpace
 from simloop.worlds import get_world
-from simloop.worlds.photograph import depth_unit, photographs
+from simloop.worlds.appearance import CLUTTER_CATEGORY
+from simloop.worlds.photograph import depth_unit, look_space, photographs
 from simloop.worlds.staged import Instance, Staged
 
 ALL = ("depth", "instances", "normals", "flow", "visible")
@@ -26,7 +30,7 @@ class Boxes:
     name = "boxes"
     parameters = ParameterSpace([])
     cameras = ("down",)
-    categories = (Category("floor", thing=False), Category("box", keypoints=("top", "bottom")))
+    categories: tuple[Category, ...] = (Category("floor", thing=False), Category("box", keypoints=("top", "bottom")))
 
     def __init__(self, *paths: list[tuple[float, float, float]]) -> None:
         self.paths = np.array(paths, dtype=float)  # (boxes, T, 3)
@@ -225,3 +229,78 @@ def test_a_request_says_what_is_wrong_with_it() -> None:
         Request(size=(0, 5))
     with pytest.raises(InputError, match=r"unknown camera of world 'qube': 'wach' .did you mean 'watch'"):
         next(iter(get_world("qube").frames([0], request=Request(cameras=("wach",)))))
+
+
+def look_of(**values: float) -> Point:
+    """A look that is always the same, all else as the world made it."""
+    named = {k.replace("__", "."): v for k, v in values.items()}
+    return Point(look_space(), look_space().row(named))
+
+
+def test_a_look_that_changes_nothing_changes_nothing() -> None:
+    """To the byte of the image, and in all that is labelled."""
+    request = Request(size=(100, 80), passes=("depth", "instances"))
+    world = Boxes([(0.3, 0.1, 1)])
+    world.categories = (*Boxes.categories, CLUTTER_CATEGORY)
+    plain = next(photographs(world, [0], request=request))
+    dressed = next(photographs(world, [0], request=request, look=look_of()))
+    np.testing.assert_array_equal(plain.rgb, dressed.rgb)
+    np.testing.assert_array_equal(plain.instances, dressed.instances)
+    np.testing.assert_array_equal(plain.depth, dressed.depth)
+    assert plain.objects.names == dressed.objects.names
+
+
+def test_labels_are_seen_through_the_lens() -> None:
+    """Through a barrel lens the box stands where `Camera.image` puts it, in image, mask, depth, flow and boxes."""
+    request = Request(size=(200, 160), passes=ALL, length=2)
+    world = Boxes([(1.2, 0.9, 1), (1.1, 0.9, 1)])
+    world.categories = (*Boxes.categories, CLUTTER_CATEGORY)
+    plain = next(photographs(world, [0], request=request))
+    bent = next(photographs(world, [0], request=request, look=look_of(lens__k1=-0.2)))
+    assert bent.camera.distortion == (-0.2, 0)
+    np.testing.assert_allclose(bent.camera.intrinsics, plain.camera.intrinsics, atol=1e-4)
+    k = box(bent)
+    rows, columns = np.nonzero(bent.instances == bent.objects.ids[k])
+    amodal, tight = bent.objects.amodal[k], bent.objects.boxes[k]
+    assert np.abs(amodal - plain.objects.amodal[box(plain)]).max() > 3
+    np.testing.assert_allclose(tight, amodal, atol=1.1)
+    top = bent.camera.project(np.array([1.2, 0.9, 1.1]))
+    row, column = int(top[1]), int(top[0])
+    assert bent.instances is not None
+    assert bent.depth is not None
+    assert bent.flow is not None
+    assert bent.instances[row, column] == bent.objects.ids[k]
+    assert bent.depth[row, column] == pytest.approx(1.9, abs=1e-4)
+    here = bent.camera.image(bent.camera.rays[row, column] * 1.9)
+    there = bent.camera.image(bent.camera.rays[row, column] * 1.9 - [0.1, 0, 0])
+    np.testing.assert_allclose(bent.flow[row, column], there - here, atol=0.02)
+    assert bent.objects.visible[k] == 1
+    brightness = bent.rgb[rows, columns].mean() - plain.rgb[plain.instances == 2].mean()
+    assert abs(brightness) < 12
+
+
+def test_groups_of_a_look_are_drawn_as_often_as_asked() -> None:
+    """Two textures for any number of sequences, each with a light of its own, on one scene."""
+    world = get_world("drawer")
+    request = Request(size=(32, 32), passes=(), views=4, distinct={"texture": 2})
+    frames = list(world.frames(range(4), request=request, look=world.looks()["wide"], seed=3))
+    hue = [f.parameters["texture.hue"] for f in frames]
+    assert hue[0] == hue[2] != hue[1] == hue[3]
+    assert len({f.parameters["light.azimuth"] for f in frames}) == 4
+    alone = next(iter(world.frames([2], request=request, look=world.looks()["wide"], seed=3)))
+    np.testing.assert_array_equal(alone.rgb, frames[2].rgb)
+    with pytest.raises(InputError, match="group of appearance parameters in 'distinct': 'textures'"):
+        next(iter(world.frames([0], request=replace(request, distinct={"textures": 2}), look=world.looks()["wide"])))
+
+
+def test_what_a_depth_camera_measures_is_beside_the_truth() -> None:
+    world = get_world("drawer")
+    request = Request(size=(64, 64), passes=("depth_sensed",))
+    frame = next(iter(world.frames([0], request=request, look=look_of(sensor__depth_noise=0.01), seed=3)))
+    clean = next(iter(world.frames([0], request=Request(size=(64, 64)), seed=3)))
+    np.testing.assert_array_equal(frame.depth, clean.depth)
+    assert frame.depth is not None
+    assert frame.depth_sensed is not None
+    seen = frame.depth > 0
+    error = 1 / frame.depth_sensed[seen] - 1 / frame.depth[seen]
+    assert np.std(error) == pytest.approx(0.01, rel=0.1)

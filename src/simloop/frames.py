@@ -31,7 +31,7 @@ from simloop.errors import InputError, unknown
 from simloop.parameters import Array
 
 #: what can be asked for beside RGB; `visible` is the visible fraction, which takes one pass for each object
-Pass = Literal["depth", "instances", "normals", "flow", "visible"]
+Pass = Literal["depth", "depth_sensed", "instances", "normals", "flow", "visible"]
 PASSES: tuple[Pass, ...] = get_args(Pass)
 
 
@@ -128,7 +128,9 @@ def undistorted(x: Array, y: Array, distortion: tuple[float, float]) -> tuple[Ar
     seen = np.hypot(x, y)
     s2 = seen * seen
     r = seen * (1 - s2 * (k1 - s2 * (3 * k1 * k1 - k2)))  # the inverse's series, to begin with
+    most = widest(distortion)
     for _ in range(20):
+        r = np.clip(r, 0, most)
         r2 = r * r
         step = (r * (1 + r2 * (k1 + r2 * k2)) - seen) / np.maximum(1 + r2 * (3 * k1 + r2 * 5 * k2), 0.1)
         r = r - step
@@ -300,7 +302,7 @@ class Request:
             raise InputError("distinct: each number of draws must be at least 1")
         if self.samples < 0 or self.shadows < 0:
             raise InputError("samples and shadows must not be negative")
-        if "flow" in self.passes and "depth" not in self.passes:
+        if {"flow", "depth_sensed"} & {*self.passes} and "depth" not in self.passes:
             object.__setattr__(self, "passes", (*self.passes, "depth"))
 
     def to_dict(self) -> dict[str, object]:

@@ -182,13 +182,13 @@ class Canvas:
                 table[g.segid + 1] = g.objid
         return table
 
-    def alone(self, geoms: NDArray[np.bool_]) -> int:
-        """How many pixels the geoms (ngeom,) have where nothing else is in the scene."""
+    def alone(self, geoms: NDArray[np.bool_]) -> NDArray[np.int32]:
+        """(height, width) the numbers of the geoms (ngeom,) that are seen where nothing else is in the scene, or -1."""
         groups = self._model.geom_group
         groups[:] = np.where(geoms, self._groups, _HIDDEN)
         try:
             self.look(self._data, self._camera.fixedcamid)
-            return int((self.surfaces()[1] >= 0).sum())
+            return self.surfaces()[1]
         finally:
             groups[:] = self._groups
             self.look(self._data, self._camera.fixedcamid)

@@ -77,6 +77,7 @@ class Labelled:
         instances: NDArray[np.uint16],
         depth: NDArray[np.float32] | None,
         visible: Array | None = None,
+        absent: frozenset[str] = frozenset(),
     ) -> Objects:
         """The annotations of what the camera sees, and of what it would see if nothing were in the way.
 
@@ -86,12 +87,13 @@ class Labelled:
             instances: (H, W) the mask.
             depth: (H, W) m, for which keypoints are hidden; None: those whose pixel shows their own object are visible.
             visible: (n,) visible fractions of all instances.
+            absent: names of instances that are not there.
         """
         n = len(self.instances)
         position, rotation = data.xpos[self._bodies], data.xmat[self._bodies].reshape(-1, 3, 3)
         amodal = self._amodal(camera, position, rotation)
         pixels = np.bincount(instances.reshape(-1), minlength=n + 1)[1 : n + 1]
-        keep = (pixels > 0) | in_view(amodal, camera.size)
+        keep = (pixels > 0) | (in_view(amodal, camera.size) & [i.name not in absent for i in self.instances])
         objects = Objects(
             ids=np.arange(1, n + 1),
             categories=self.category_places,

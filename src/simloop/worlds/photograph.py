@@ -9,19 +9,28 @@ scene's number, how it looks from that of the sequence's, and the sensor's noise
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simloop.distributions import Distribution, Point
+from simloop.distributions import Distribution, Point, Uniform
 from simloop.errors import InputError, unknown
 from simloop.frames import Camera, Category, Frame, Request
+from simloop.lens import Lens
 from simloop.parameters import Array, ParameterSpace
 from simloop.randomness import stream
-from simloop.worlds.appearance import Applied, Look, prepare
+from simloop.sensor import sense, sense_depth, sensor_distributions, sensor_space
+from simloop.worlds.appearance import (
+    Applied,
+    Look,
+    Streams,
+    appearance_distributions,
+    appearance_space,
+    prepare,
+)
 from simloop.worlds.canvas import SEEN, Canvas
 from simloop.worlds.labels import Labelled, poses
 from simloop.worlds.staged import Staged
@@ -95,10 +104,13 @@ def _sequence(
     if looks is not None:
         parameters |= studio.dress(looks, sequence)
     for step in range(request.length):
+        index = sequence * request.length + step
         for camera in studio.cameras:
             shot = studio.shoot(step, camera)
+            if looks is not None:
+                shot = shot.sensed(parameters, looks.noise_of(index, camera), request)
             yield Frame(
-                index=sequence * request.length + step,
+                index=index,
                 sequence=sequence,
                 step=step,
                 time=step / request.rate,
@@ -123,6 +135,10 @@ class Looks:
     def stream_of(self, sequence: int, group: str) -> np.random.Generator:
         """The stream of a group's choices in a sequence."""
         return stream(self._seed, "frames", "look", group, self._number(sequence, group))
+
+    def noise_of(self, index: int, camera: str) -> Streams:
+        """The streams of a sensor's noise in one frame."""
+        return lambda what: stream(self._seed, "frames", "noise", index, camera, what)
 
     def rows(self, sequence: int) -> Iterator[dict[str, float]]:
         """What is drawn for a sequence, by name; then, again and again, the same with another camera."""
@@ -150,6 +166,13 @@ class Shot:
 
     camera: Camera
     images: dict[str, Any]
+
+    def sensed(self, values: Mapping[str, float], streams: Streams, request: Request) -> Shot:
+        """The shot as a sensor takes it; labels stay as they are."""
+        images = {**self.images, "rgb": sense(self.images["rgb"], values, streams("rgb"))}
+        if "depth_sensed" in request.passes:
+            images["depth_sensed"] = sense_depth(self.images["depth"], values, streams("depth"))
+        return replace(self, images=images)
 
 
 class Studio:
@@ -181,6 +204,7 @@ class Studio:
         self._staged, self._request = staged, request
         self._look = None if shapes is None else Look(self.model, shapes, qpos=staged.qpos[0])
         self._applied: Applied | None = None
+        self._lenses: dict[str, Lens] = {}
         clutter = () if self._look is None else self._look.clutter
         self._labelled = Labelled(self.model, (*staged.instances, *clutter), categories)
         self._data, self._next = mujoco.MjData(self.model), mujoco.MjData(self.model)
@@ -203,6 +227,13 @@ class Studio:
 
         values, self._applied = self._look.apply_free(looks.rows(sequence), streams, self.cameras)
         self._look.upload(self._canvas.context)
+        self._lenses = {}
+        if values["lens.k1"] or values["lens.k2"]:
+            for camera in self.cameras:
+                view = self._stand(self._data, 0, camera)
+                lens = Lens(replace(view, distortion=(values["lens.k1"], values["lens.k2"])))
+                self._lenses[camera] = lens
+                self.model.camera(camera).fovy = np.rad2deg(lens.fovy)
         self._applied.show(self._canvas.scene)
         return dict(values)
 
@@ -214,16 +245,18 @@ class Studio:
     def shoot(self, step: int, camera: str) -> Shot:
         """Photograph a step of the motion."""
         passes = self._request.passes
-        view = self._stand(self._data, step, camera)
+        view, lens = self._stand(self._data, step, camera), self._lenses.get(camera)
         rgb = self._canvas.colour()
         depth, geoms = self._canvas.surfaces()
         if self._applied is not None:
             rgb = self._applied.hazed(rgb, depth)
+        if lens is not None:
+            rgb, depth, geoms = lens.blend(rgb), lens.pick(depth), _picked(geoms, lens)
         instances = self._labelled.mask(geoms)
-        visible = self._visible(instances) if "visible" in passes else None
+        visible = self._visible(instances, lens) if "visible" in passes else None
         images: dict[str, Any] = {
             "rgb": rgb,
-            "objects": self._labelled.objects(self._data, view, instances, depth, visible),
+            "objects": self._labelled.objects(self._data, view, instances, depth, visible, self._absent),
             "depth": depth if "depth" in passes else None,
             "instances": instances if "instances" in passes else None,
         }
@@ -232,6 +265,11 @@ class Studio:
         if "flow" in passes:
             images["flow"] = self._flow(step, camera, view, geoms, depth)
         return Shot(view, images)
+
+    @property
+    def _absent(self) -> frozenset[str]:
+        """Names of instances that are not there in this look."""
+        return frozenset() if self._applied is None else self._applied.absent
 
     def _stand(self, data: mujoco.MjData, step: int, camera: str) -> Camera:
         """Put the scene into a step's state, and look at it."""
@@ -244,17 +282,20 @@ class Studio:
         mujoco.mj_tendon(self.model, data)
         mujoco.mj_camlight(self.model, data)
         self._canvas.look(data, self.model.camera(camera).id)
-        return self._canvas.view(camera, depth_unit(_REACH * self.model.stat.extent))
+        view = self._canvas.view(camera, depth_unit(_REACH * self.model.stat.extent))
+        lens = self._lenses.get(camera)
+        return view if lens is None else lens.at(view)
 
-    def _visible(self, instances: Image) -> Array:
+    def _visible(self, instances: Image, lens: Lens | None) -> Array:
         """(n,) of each instance that is a thing the part of its pixels that nothing hides; NaN for others."""
         n = len(self._labelled.instances)
         seen = np.bincount(instances.reshape(-1), minlength=n + 1)[1 : n + 1]
         out = np.full(n, np.nan)
         things = {c.name for c in self.categories if c.thing}
         for k, instance in enumerate(self._labelled.instances):
-            if instance.category in things:
-                alone = self._canvas.alone(self._labelled.geoms_of(k + 1))
+            if instance.category in things and instance.name not in self._absent:
+                geoms = self._canvas.alone(self._labelled.geoms_of(k + 1))
+                alone = int(((geoms if lens is None else _picked(geoms, lens)) >= 0).sum())
                 out[k] = min(seen[k] / alone, 1.0) if alone else np.nan
         return out
 
@@ -281,6 +322,23 @@ class Studio:
             return np.full((*geoms.shape, 2), np.nan, dtype=np.float32)
         later = self._stand(self._next, step + 1, camera)
         return self._labelled.flow(geoms, depth, (view, poses(self._data)), (later, poses(self._next)))
+
+
+def _picked(geoms: NDArray[np.int32], lens: Lens) -> NDArray[np.int32]:
+    """Numbers of geoms, -1 for none, through a lens."""
+    return lens.pick(geoms + 1) - 1
+
+
+def look_space() -> ParameterSpace:
+    """What may vary in how any scene that MuJoCo draws is seen: appearance, lens and sensor."""
+    return ParameterSpace([*appearance_space(), *sensor_space()])
+
+
+def look_distributions() -> dict[str, Distribution]:
+    """`default`, which changes nothing, and `wide`, as far as someone would go by hand."""
+    parts: list[Any] = [appearance_distributions()["wide"], sensor_distributions()["wide"]]
+    low, high = (np.concatenate([getattr(p, end) for p in parts]) for end in ("low", "high"))
+    return {"default": Point(look_space()), "wide": Uniform(look_space(), low, high)}
 
 
 def depth_unit(reach: float) -> float:

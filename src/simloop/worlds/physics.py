@@ -415,14 +415,14 @@ class PhysicsWorld(World):
 
     @property
     def look(self) -> ParameterSpace:
-        from simloop.worlds.appearance import appearance_space
+        from simloop.worlds.photograph import look_space
 
-        return appearance_space()
+        return look_space()
 
     def looks(self) -> Mapping[str, Distribution]:
-        from simloop.worlds.appearance import appearance_distributions
+        from simloop.worlds.photograph import look_distributions
 
-        return appearance_distributions()
+        return look_distributions()
 
     @cached_property
     def _writes(self) -> list[tuple[str, tuple[Any, ...], Array, Array | float, int]]:
