@@ -87,6 +87,7 @@ def _unpack_flow(steps: NDArray[Any], _camera: Camera) -> NDArray[Any]:
 IMAGES: dict[str, Stored] = {
     "rgb": Stored(lambda rgb, _: (rgb, 0), lambda rgb, _: rgb),
     "depth": Stored(_pack_depth, _unpack_depth),
+    "depth_sensed": Stored(_pack_depth, _unpack_depth),
     "instances": Stored(_pack_mask, lambda mask, _: mask.astype(np.uint16)),
     "normals": Stored(_pack_normals, _unpack_normals),
     "flow": Stored(_pack_flow, _unpack_flow),
