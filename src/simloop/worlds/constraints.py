@@ -295,9 +295,10 @@ class InView(Constraint):
     def violation(self, layout: Layout, i: int) -> float:
         flat = np.concatenate([layout.corners(i), layout.poses[i : i + 1, :2]])
         low, high = layout.bottom(i), layout.top(i)
-        points = np.concatenate([np.column_stack([flat, np.full(len(flat), z)])
-                                 for z in (low, (low + high) / 2, high)])  # fmt: skip
-        u, v, _ = self.camera.project(points).T
+        points = np.empty((3, len(flat), 3))
+        points[..., :2] = flat
+        points[..., 2] = np.array([low, (low + high) / 2, high])[:, None]
+        u, v, _ = self.camera.project(points.reshape(-1, 3)).T
         width, height = self.camera.size
         with np.errstate(invalid="ignore"):
             seen = (u >= 0) & (u <= width) & (v >= 0) & (v <= height)  # NaN is behind the camera

@@ -10,6 +10,9 @@ from numpy.typing import ArrayLike
 from simloop.errors import InputError
 from simloop.parameters import Array
 
+#: turns a vector whose parts are exchanged to the right
+_RIGHT = np.array([1.0, -1.0])
+
 
 def polygon_distance(a: Array, b: Array) -> float:
     """m between convex polygons (n, 2) and (m, 2), counter-clockwise; below 0, how far they would have to part."""
@@ -20,16 +23,24 @@ def polygon_distance(a: Array, b: Array) -> float:
 
 def _corners_to_sides(points: Array, polygon: Array) -> float:
     """The least distance of points (n, 2) to the sides of a polygon (m, 2)."""
-    side = np.roll(polygon, -1, axis=0) - polygon
+    side = sides(polygon)
     to = points[:, None] - polygon
     along = np.clip((to * side).sum(axis=2) / (side**2).sum(axis=1), 0, 1)
     return float(np.sqrt(((to - along[..., None] * side) ** 2).sum(axis=2).min()))
 
 
+def sides(corners: Array) -> Array:
+    """(n, 2) from each corner of a polygon (n, 2) to the next."""
+    after = np.concatenate([corners[1:], corners[:1]])
+    after -= corners
+    return after
+
+
 def normals(corners: Array) -> Array:
     """(n, 2) outward unit normals of a polygon's sides; side k starts at corner k."""
-    side = np.roll(corners, -1, axis=0) - corners
-    return np.stack([side[:, 1], -side[:, 0]], axis=1) / np.hypot(side[:, 0], side[:, 1])[:, None]
+    side = sides(corners)
+    out = side[:, ::-1] * _RIGHT
+    return np.asarray(out / np.hypot(side[:, 0], side[:, 1])[:, None])
 
 
 def convex_polygon(corners: ArrayLike, what: str) -> Array:
@@ -37,7 +48,7 @@ def convex_polygon(corners: ArrayLike, what: str) -> Array:
     x = np.asarray(corners, dtype=np.float64)
     if x.ndim != 2 or x.shape[1] != 2 or len(x) < 3 or not np.isfinite(x).all():
         raise InputError(f"{what}: expected at least three corners (x, y) of finite numbers, got shape {x.shape}")
-    side = np.roll(x, -1, axis=0) - x
+    side = sides(x)
     after = np.roll(side, -1, axis=0)
     turns = side[:, 0] * after[:, 1] - side[:, 1] * after[:, 0]
     if (turns <= 0).any() or _winding(side) != 1:

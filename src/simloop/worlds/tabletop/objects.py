@@ -20,6 +20,8 @@ from numpy.typing import NDArray
 
 from simloop.errors import InputError, unknown
 from simloop.parameters import Array
+from simloop.worlds.constraints import Thing
+from simloop.worlds.footprints import footprint
 from simloop.worlds.tabletop.solids import Moments, Placed, of_mesh, of_union
 
 if TYPE_CHECKING:
@@ -106,6 +108,13 @@ class ObjectShape:
             elif shown:
                 geom.group = 3
         return body
+
+    def thing(self, name: str, rotation: Array | None = None) -> Thing:
+        """What is placed of the object, turned by a rotation (3, 3), in a scene: its shadow and its height."""
+        points = self.vertices if rotation is None else self.vertices @ rotation.T
+        return Thing(
+            name, footprint(points[:, :2]), float(points[:, 2].min()), float(points[:, 2].max()), group=self.family
+        )
 
     def visible_geoms(self, name: str) -> tuple[str, ...]:
         """Names of the geoms that are seen of the object that was added as `name`."""

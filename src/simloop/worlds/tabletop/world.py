@@ -26,8 +26,7 @@ from simloop.parameters import Array, Parameter
 from simloop.randomness import stream
 from simloop.worlds.appearance import CLUTTER_CATEGORY
 from simloop.worlds.arrange import OnArea, arrange
-from simloop.worlds.constraints import Area, NotIntersecting, Supported, Thing
-from simloop.worlds.footprints import footprint
+from simloop.worlds.constraints import Area, NotIntersecting, Supported
 from simloop.worlds.physics import PhysicsWorld
 from simloop.worlds.spreads import Row, distributions, space
 from simloop.worlds.staged import Instance, Staged
@@ -172,7 +171,7 @@ def _placed(
         "drop", centre=(0, 0), size=[s * v["drop.area"] ** 0.5 for s in size], height=v["table.height"]
     )
     found = arrange(
-        [_thing(d) for d in (*resting, *dropped)],
+        [d.shape.thing(d.name, _rotation(d.quaternion)) for d in (*resting, *dropped)],
         OnArea(over, gap=gap, stacked=True, yaws=(0.0,)),  # they are turned already
         rng,
         hard=[Supported(top), NotIntersecting()],
@@ -180,12 +179,6 @@ def _placed(
         name="tabletop",
     )
     return [_moved(d, pose[:3]) for d, pose in zip(dropped, found.poses[len(resting) :], strict=True)]
-
-
-def _thing(d: _Dropped) -> Thing:
-    """What the sampler sees of an object: its shadow and its height, as it is turned."""
-    points = d.shape.vertices @ _rotation(d.quaternion).T
-    return Thing(d.name, footprint(points[:, :2]), float(points[:, 2].min()), float(points[:, 2].max()))
 
 
 def _at_rest(
