@@ -23,11 +23,14 @@ from typer.testing import CliRunner
 from simloop.data.export import FORMATS, Source, export, export_trajectories, get_format
 from simloop.data.export.format import seen_things, things_of
 from simloop.data.export.masks import compressed, outline, run_lengths
+from simloop.data.generate import generate
 from simloop.data.png import encode
+from simloop.data.store import Dataset
 from simloop.errors import DataWarning, InputError
-from simloop.frames import Camera, Category, Frame, Objects
+from simloop.frames import Camera, Category, Frame, Objects, Request
 from simloop.randomness import stream
 from simloop.trajectories import Channel, TrajectorySet, rotated
+from tests.painted import Painted
 
 SIZE = WIDTH, HEIGHT = 64, 48
 CATEGORIES = (
@@ -656,6 +659,33 @@ def test_images_that_are_png_already_are_linked(frames: list[Frame], tmp_path: P
     source = Source(frames[:6], CATEGORIES, 6, length=LENGTH, png=lambda place: files[place])
     export(source, "coco", tmp_path / "out")
     assert {p.stat().st_ino for p in (tmp_path / "out" / "images").iterdir()} == {p.stat().st_ino for p in files}
+
+
+@pytest.mark.filterwarnings("ignore::simloop.errors.DataWarning")
+def test_a_dataset_goes_into_every_format(tmp_path: Path) -> None:
+    """What `simloop generate` stored is exported from its folder: same images, same masks, same images' files."""
+    reader = pytest.importorskip("pycocotools.coco")
+    request = Request(size=SIZE, passes=("depth", "instances"), cameras=Painted().cameras, length=3)
+    generate(Painted(), 12, tmp_path / "bunte Bilder", request=request, seed=3)
+    dataset = Dataset.open(tmp_path / "bunte Bilder")
+    for name in FORMATS:
+        export(Source.of(dataset), name, tmp_path / name)
+        assert json.loads((tmp_path / name / "simloop.json").read_text("utf-8"))["export"]["source"] == {
+            "name": "bunte Bilder", "frames": 24, "dataset": dataset.manifest.hash,
+        }  # fmt: skip
+    coco = reader.COCO(str(tmp_path / "coco" / "annotations" / "instances.json"))
+    compared = 0
+    for image, frame in zip(coco.loadImgs(sorted(coco.getImgIds())), dataset, strict=True):
+        stored = dataset.path(image["id"] - 1)
+        assert stored is not None
+        assert (tmp_path / "coco" / "images" / image["file_name"]).stat().st_ino == stored.stat().st_ino
+        for a in coco.loadAnns(coco.getAnnIds(imgIds=[image["id"]])):
+            assert (coco.annToMask(a) == (frame.instances == a["track_id"])).all()
+            compared += 1
+    assert compared == sum(len(seen_things(f)) for f in dataset) > 20
+    read = LeRobotReader(tmp_path / "lerobot")
+    read.check()
+    assert (len(read.episodes), read.info["robot_type"], read.tasks) == (4, "painted", {0: "painted"})
 
 
 def test_wrong_names_get_a_close_match() -> None:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from simloop import terminal
 from simloop.data.export import Source, export, export_trajectories, get_format
 from simloop.data.plan import MANIFEST
@@ -15,9 +17,10 @@ from simloop.errors import InputError
 from simloop.learn.demonstrations import read_demonstrations, shown_in
 from simloop.progress import Progress, silent
 from simloop.runs import Resume
+from simloop.targets.windows import Replay
 from simloop.trajectories import TrajectorySet
 from simloop.verbs import parsed_pairs
-from simloop.worlds import get_world
+from simloop.worlds import World, get_world
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,7 @@ def _trajectories(what: str, world: str | None) -> tuple[TrajectorySet, str, str
     path = Path(what)
     if world is not None:
         chosen = get_world(world)
-        return read_demonstrations(what, chosen), chosen.name, chosen.name
+        return on_grid(chosen, read_demonstrations(what, chosen)), chosen.name, chosen.name
     if path.is_dir() and (path / "demonstrations.json").exists():
         name, task = shown_in(path)
         return read_demonstrations(path, get_world(name)), task, name
@@ -87,4 +90,19 @@ def _trajectories(what: str, world: str | None) -> tuple[TrajectorySet, str, str
     raise InputError(
         f"{what}: not a dataset of 'simloop generate', not demonstrations of 'simloop demonstrate' and not a trajectory"
         " file; for recordings give their --world"
+    )
+
+
+def on_grid(world: World, recordings: TrajectorySet) -> TrajectorySet:
+    """Recordings with a row for each control step of a world, and the rates that they do not hold estimated."""
+    replay = Replay(world, recordings)
+    rows = [slice(n) for n in replay.length.tolist()]
+    return TrajectorySet(
+        channels=world.channels,
+        time=np.concatenate([np.arange(n) * world.control_dt for n in replay.length.tolist()]),
+        values=np.concatenate([m[r] for m, r in zip(replay.measured, rows, strict=True)]),
+        offsets=np.concatenate([[0], np.cumsum(replay.length)]),
+        action_channels=world.actions,
+        actions=np.concatenate([a[r] for a, r in zip(replay.actions, rows, strict=True)]),
+        sources=replay.sources,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -21,7 +22,8 @@ from simloop.frames import Category, Frame, Objects
 from simloop.parameters import Array
 from simloop.progress import Progress
 
-_TOLD = 20  # times that progress is told
+#: s, between two words on how far it is
+_PATIENCE = 1.0
 
 
 @dataclass(frozen=True)
@@ -120,10 +122,11 @@ class Format(ABC):
 
 def shots(source: Source, progress: Progress, what: str) -> Iterator[Shot]:
     """The frames of a source, with progress told as they are used."""
-    step = max(source.count // _TOLD, 1)
+    told = time.monotonic()
     for place, frame in enumerate(source.frames):
         yield Shot(frame, place, source.png(place))
-        if (place + 1) % step == 0 or place + 1 == source.count:
+        if time.monotonic() > told + _PATIENCE or place + 1 == source.count:
+            told = time.monotonic()
             progress(f"export to {what}: {place + 1} of {source.count} frames", (place + 1) / max(source.count, 1))
 
 
