@@ -281,13 +281,17 @@ def train(
     world: Annotated[
         str,
         typer.Argument(
-            metavar="WORLD|DEMONSTRATIONS",
-            help="A world, or a YAML file around your own model; or a folder that `simloop demonstrate` wrote.",
+            metavar="WORLD|DEMONSTRATIONS|DATASET",
+            help="A world, or a YAML file around your own model; or a folder that `simloop demonstrate` or `simloop"
+            " generate` wrote.",
         ),
     ],
     output: Folder,
     task: TaskOption = None,
-    learner: Annotated[str, typer.Option(help=f"{', '.join(_LEARNERS[:-1])} or {_LEARNERS[-1]}.")] = "ppo",
+    learner: Annotated[
+        str | None,
+        typer.Option(help=f"{', '.join(_LEARNERS[:-1])} or {_LEARNERS[-1]} (by default ppo); of a dataset: detector."),
+    ] = None,
     distribution: Annotated[
         str | None,
         typer.Option(help="What episodes are drawn from: default, wide, prior, a run's folder or a JSON file."),
@@ -305,10 +309,16 @@ def train(
     resume: Resume = ResumeChoice.if_match,
     json: Json = False,
 ) -> None:
-    """Train a policy for a task in a world, into a run's folder; the same command goes on where it was stopped."""
+    """Train a policy for a task in a world, or a detector on images, into a run's folder.
+
+    The same command goes on where it was stopped.
+    """
     from simloop.worlds import get_world
 
     pairs = option or []
+    if (Path(world) / "dataset.json").exists():
+        _train_detector(Path(world), output, learner, pairs, steps, seed, resume, json=json)
+        return
     if Path(world).is_dir():
         from simloop.learn.demonstrations import shown_in
 
@@ -322,13 +332,29 @@ def train(
         chosen.distribution(distribution)
     from simloop.verbs_policies import train_into, training_of
 
-    trained_by, budget = training_of(doing, learner, pairs, steps)
+    trained_by, budget = training_of(doing, learner or "ppo", pairs, steps)
     with terminal.shown_warnings() as warned, terminal.progress() as show:
         result = train_into(output, chosen, doing, trained_by, distribution, steps=budget, seed=seed,
                             resume=resume.value, begin_from=begin_from, progress=show,
                             asked={"world": world, "task": doing.name})  # fmt: skip
     if json:
         terminal.print_json({**result.to_dict(), "warnings": warned})
+    else:
+        result.show()
+
+
+def _train_detector(
+    dataset: Path, output: Path, learner: str | None, pairs: list[str], steps: int | None, seed: int,
+    resume: ResumeChoice, *, json: bool,
+) -> None:  # fmt: skip
+    from simloop.data.store import Dataset
+    from simloop.verbs_detector import detector_of, train_detector
+
+    made, frames = detector_of(learner, pairs, steps), Dataset.open(dataset)
+    with terminal.progress() as show:
+        result = train_detector(output, frames, made, seed=seed, resume=resume.value, progress=show)
+    if json:
+        terminal.print_json(result.to_dict())
     else:
         result.show()
 
@@ -397,7 +423,9 @@ def evaluate(
     target: Annotated[
         str | None,
         typer.Option(
-            "--target", help="What to act on: standin:WORLD, standin:WORLD@mujoco#7, gym:ID or gym:MODULE:MAKE."
+            "--target",
+            help="What to act on: standin:WORLD, standin:WORLD@mujoco#7, gym:ID or gym:MODULE:MAKE; for a detector a"
+            " dataset's folder.",
         ),
     ] = None,
     mapping: Annotated[
@@ -413,7 +441,25 @@ def evaluate(
     seed: Seed = 0,
     json: Json = False,
 ) -> None:
-    """Let a policy act, in simulation and on a live target: success and return, with intervals."""
+    """Let a policy act, in simulation and on a live target: success and return, with intervals.
+
+    Or let a detector look at a dataset (--target): average precision.
+    """
+    from simloop.verbs_detector import evaluate_detector, is_detector
+
+    if is_detector(run):
+        from simloop.data.store import Dataset
+        from simloop.errors import InputError
+
+        if target is None:
+            raise InputError(f"{run}: a detector; say what it is to look at: --target and a dataset's folder")
+        with terminal.progress() as show:
+            looked = evaluate_detector(run, Dataset.open(target), progress=show)
+        if json:
+            terminal.print_json(looked.to_dict())
+        else:
+            looked.show()
+        return
     from simloop.verbs_policies import PolicyRun, evaluate_run
 
     with terminal.shown_warnings() as warned, terminal.progress() as show:

@@ -271,8 +271,8 @@ class Model:
                     )
         return out
 
-    def score(self, frames: Frames, *, overlap: float = 0.5, progress: Progress = silent) -> float:
-        """Average precision on frames whose categories are those that it was trained on."""
+    def found(self, frames: Frames, *, progress: Progress = silent) -> tuple[list[Found], list[Truth]]:
+        """What it finds in frames and what is to be found; their categories must be those that it was trained on."""
         if self.made.names(frames.categories) != self.names:
             raise InputError(
                 f"the detector finds {', '.join(self.names)}; these frames have"
@@ -285,7 +285,11 @@ class Model:
                 found.append(Found(detections.boxes, detections.categories, detections.scores))
                 truth.append(self.made.truth(frame))
             progress("detector: scoring", min(first + _TOGETHER, len(frames)) / len(frames))
-        return average_precision(found, truth, overlap=overlap)
+        return found, truth
+
+    def score(self, frames: Frames, *, overlap: float = 0.5, progress: Progress = silent) -> float:
+        """Average precision on frames, from 0 to 1."""
+        return average_precision(*self.found(frames, progress=progress), overlap=overlap)
 
     def arrays(self) -> dict[str, Any]:
         """Its weights, by name."""

@@ -1,0 +1,151 @@
+"""What the command line's verbs about detectors do and print: `train DATASET --learner detector` and `evaluate`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from simloop import terminal
+from simloop.config import parsed_pairs, with_options
+from simloop.data.plan import MANIFEST
+from simloop.data.store import Dataset
+from simloop.errors import InputError, MissingExtraError, unknown
+from simloop.frames import Category, Frame
+from simloop.learn.detector import Detector, Model
+from simloop.learn.detector.precision import average_precision
+from simloop.progress import Progress, silent
+from simloop.runs import POLICY, TRAINING, Resume, Run, read_run
+
+#: what of a dataset is not learned from, and what a detector is scored on
+_HELD_OUT = 0.1
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some photographs of a dataset."""
+
+    dataset: Dataset
+    numbers: range
+
+    @property
+    def categories(self) -> tuple[Category, ...]:
+        return self.dataset.categories
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __getitem__(self, index: int, /) -> Frame:
+        return self.dataset[self.numbers[index]]
+
+
+def parts(dataset: Dataset) -> tuple[Part, Part]:
+    """What is learned from, and the last scenes, which are held out; a scene is never in both."""
+    request = dataset.request
+    in_scene = request.views * request.length * len(request.cameras)
+    scenes = -(-len(dataset) // in_scene)
+    if scenes < 2:
+        raise InputError(f"{dataset.folder}: one scene only; a detector needs others to be scored on")
+    held_out = max(1, round(_HELD_OUT * scenes))
+    cut = (scenes - held_out) * in_scene
+    return Part(dataset, range(cut)), Part(dataset, range(cut, len(dataset)))
+
+
+def is_dataset(folder: str | Path) -> bool:
+    """Whether a folder is one that `simloop generate` wrote."""
+    return (Path(folder) / MANIFEST).exists()
+
+
+def is_detector(folder: str | Path) -> bool:
+    """Whether a folder is a run that trained a detector."""
+    try:
+        return "detector" in read_run(Path(folder))["configuration"]
+    except InputError:
+        return False
+
+
+@dataclass(frozen=True)
+class DetectorResult:
+    """A trained detector and its average precision, by what it was measured on."""
+
+    folder: Path
+    names: tuple[str, ...]
+    history: list[dict[str, Any]]
+    scores: dict[str, dict[str, float]]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"run": self.folder.name, "finds": self.names, "history": self.history, "scores": self.scores}
+
+    def show(self) -> None:
+        last = self.history[-1]
+        terminal.say(
+            f"detector: {last['steps']:,} steps in {last['wall_seconds']:.0f} s, loss {last['loss']:.3f};"
+            f" finds {', '.join(self.names)}"
+        )
+        terminal.table(
+            ["on", "images", "AP50", "AP75"],
+            [[on, f"{s['images']:.0f}", f"{s['AP50']:.3f}", f"{s['AP75']:.3f}"] for on, s in self.scores.items()],
+        )
+        terminal.say(f"the detector is in {self.folder / POLICY}")
+
+
+def detector_of(learner: str | None, pairs: Sequence[str], steps: int | None) -> Detector:
+    """The detector with the options of ["name=value", ...]."""
+    if learner not in (None, Detector.name):
+        raise unknown("learner of datasets:", str(learner), [Detector.name])
+    made = with_options(Detector(), parsed_pairs(pairs), Detector.name)
+    return made if steps is None else with_options(made, {"steps": steps}, Detector.name)
+
+
+def train_detector(
+    folder: Path,
+    dataset: Dataset,
+    learner: Detector,
+    *,
+    seed: int = 0,
+    resume: Resume = "if-match",
+    progress: Progress = silent,
+) -> DetectorResult:
+    """Train a detector into a run's folder, or go on there."""
+    from importlib.util import find_spec
+
+    if any(find_spec(package) is None for package in learner.needs):
+        raise MissingExtraError("learner 'detector'", "learn")
+    learned_from, held_out = parts(dataset)
+    configuration = {
+        "detector": {"options": vars(learner), "seed": seed},
+        "dataset": {"hash": dataset.manifest.hash, "photographs": len(dataset), "world": dataset.world},
+    }
+    with Run.open(folder, configuration, resume=resume) as run:
+
+        def compute() -> dict[str, Any]:
+            trained = learner.train(learned_from, seed=seed, folder=folder / TRAINING, progress=progress)
+            trained.model.save(folder / POLICY)
+            return {"history": trained.history}
+
+        record = run.stage("train", compute)
+        model = Model.load(folder / POLICY)
+        scores = run.stage("scores", lambda: {"scenes that were held out": scored(model, held_out, progress)})
+        run.stage("versions", lambda: {**dataset.versions, **learner.versions()})
+    return DetectorResult(folder, model.names, record["history"], scores)
+
+
+def scored(model: Model, frames: Part, progress: Progress = silent) -> dict[str, float]:
+    """Average precision at two overlaps."""
+    found, truth = model.found(frames, progress=progress)
+    return {
+        "images": len(frames),
+        **{f"AP{round(100 * o)}": average_precision(found, truth, overlap=o) for o in (0.5, 0.75)},
+    }
+
+
+def evaluate_detector(folder: Path, dataset: Dataset, *, progress: Progress = silent) -> DetectorResult:
+    """How a detector does on a whole dataset."""
+    record = read_run(folder)
+    model = Model.load(folder / POLICY)
+    scores = {
+        **record["stages"]["scores"],
+        dataset.folder.name: scored(model, Part(dataset, range(len(dataset))), progress),
+    }
+    return DetectorResult(folder, model.names, record["stages"]["train"]["history"], scores)
