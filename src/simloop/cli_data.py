@@ -22,7 +22,8 @@ class ExecutorChoice(StrEnum):
 Dataset = Annotated[Path, typer.Argument(metavar="FOLDER", help="A folder that `simloop generate` wrote.")]
 Size = Annotated[str | None, typer.Option(help="Width and height of an image, pixels, as 128x128.")]
 Passes = Annotated[
-    str | None, typer.Option(help="What to give beside RGB: any of depth,instances,normals,flow,visible; or none.")
+    str | None,
+    typer.Option(help="What to give beside RGB: any of depth,instances,normals,flow,visible,depth_sensed; or none."),
 ]
 Cameras = Annotated[str | None, typer.Option(help="Cameras of the world, as front,top; by default its first.")]
 Drawn = Annotated[

@@ -9,11 +9,12 @@ stopped and given again write the same bytes. The same command with a larger num
 from __future__ import annotations
 
 import contextlib
+import json
 import shutil
 import time
 import zlib
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import IO, Any, Literal, cast, get_args
 
@@ -69,19 +70,11 @@ def configure(
     request = with_cameras(world, request)
     drawn = distribution or world.distributions()["default"]
     seen = look or world.looks().get("default")
-    return {
+    configuration = {
         "world": {"name": world.name, "content": world.content()},
         "versions": {**versions(world), "pyarrow": pyarrow.__version__, "zlib": zlib.ZLIB_RUNTIME_VERSION},
-        "categories": [
-            {
-                "name": c.name,
-                "thing": c.thing,
-                "keypoints": list(c.keypoints),
-                "skeleton": [list(p) for p in c.skeleton],
-            }
-            for c in world.categories
-        ],
-        "request": {k: list(v) if isinstance(v, tuple) else v for k, v in request.to_dict().items()},
+        "categories": [asdict(c) for c in world.categories],
+        "request": request.to_dict(),
         "seed": seed,
         "distribution": drawn.to_dict(),
         "distribution hash": drawn.hash,
@@ -89,6 +82,8 @@ def configure(
         "look hash": seen.hash if seen else None,
         "frames in a shard": Plan(0, request).frames_in_shard,
     }
+    # as it will be read back: tuples are lists
+    return dict(json.loads(json.dumps(configuration)))
 
 
 def with_cameras(world: World, request: Request) -> Request:
