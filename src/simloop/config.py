@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import types
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -96,6 +96,17 @@ def _positive(value: object) -> bool:
 def parse_value(text: str, source: str) -> Any:
     """Return the value that a piece of YAML is; `source` names it in errors."""
     return _parse(text, source)[1]
+
+
+def parsed_pairs(pairs: Sequence[str]) -> dict[str, Any]:
+    """Turn ["iterations=8", ...] into a record."""
+    options: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise InputError(f"--option {pair!r}: expected name=value, for example iterations=8")
+        options[name] = parse_value(value, f"--option {pair!r}")
+    return options
 
 
 class _Loader(yaml.SafeLoader):

@@ -14,7 +14,7 @@ from simloop import terminal
 from simloop.adapt import Adaptation, get_method
 from simloop.audit import audit_parameters
 from simloop.calibration import windows_at
-from simloop.config import parse_value
+from simloop.config import parsed_pairs
 from simloop.distributions import Distribution, Normal, Point
 from simloop.errors import DataWarning, InputError, count
 from simloop.gap import Ensemble, Gap, Measured, get_measure, measure_arms, quantity, windowed_gaps
@@ -313,17 +313,6 @@ def parsed_options(method: str, pairs: Sequence[str]) -> dict[str, Any]:
     """Turn ["iterations=8", ...] into options of a method, checked."""
     options = parsed_pairs(pairs)
     get_method(method, options)
-    return options
-
-
-def parsed_pairs(pairs: Sequence[str]) -> dict[str, Any]:
-    """Turn ["iterations=8", ...] into a record."""
-    options: dict[str, Any] = {}
-    for pair in pairs:
-        name, equals, value = pair.partition("=")
-        if not equals:
-            raise InputError(f"--option {pair!r}: expected name=value, for example iterations=8")
-        options[name] = parse_value(value, f"--option {pair!r}")
     return options
 
 

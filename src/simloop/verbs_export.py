@@ -10,17 +10,15 @@ from typing import Any
 import numpy as np
 
 from simloop import terminal
+from simloop.config import parsed_pairs
 from simloop.data.export import Source, export, export_trajectories, get_format
 from simloop.data.plan import MANIFEST
 from simloop.data.store import Dataset
 from simloop.errors import InputError
-from simloop.learn.demonstrations import read_demonstrations, shown_in
 from simloop.progress import Progress, silent
 from simloop.runs import Resume
-from simloop.targets.windows import Replay
 from simloop.trajectories import TrajectorySet
-from simloop.verbs import parsed_pairs
-from simloop.worlds import World, get_world
+from simloop.worlds import World
 
 
 @dataclass(frozen=True)
@@ -74,6 +72,9 @@ def export_into(
 
 def _trajectories(what: str, world: str | None) -> tuple[TrajectorySet, str, str]:
     """Trajectories, what is done in them, and what it is done with."""
+    from simloop.learn.demonstrations import read_demonstrations, shown_in  # takes long: not for images
+    from simloop.worlds import get_world
+
     path = Path(what)
     if world is not None:
         chosen = get_world(world)
@@ -95,6 +96,8 @@ def _trajectories(what: str, world: str | None) -> tuple[TrajectorySet, str, str
 
 def on_grid(world: World, recordings: TrajectorySet) -> TrajectorySet:
     """Recordings with a row for each control step of a world, and the rates that they do not hold estimated."""
+    from simloop.targets.windows import Replay
+
     replay = Replay(world, recordings)
     rows = [slice(n) for n in replay.length.tolist()]
     return TrajectorySet(

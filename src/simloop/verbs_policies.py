@@ -10,6 +10,7 @@ from typing import Any
 
 from simloop import terminal
 from simloop.audit.cheating import CheatingAudit, audit_policy
+from simloop.config import parsed_pairs
 from simloop.distributions import Point
 from simloop.errors import InputError, count
 from simloop.forecast import Forecast, NextRecording, forecast, next_recording
@@ -21,7 +22,6 @@ from simloop.loop import years_in_an_hour
 from simloop.progress import Progress, silent
 from simloop.runs import POLICY, TRAINING, Resume, Run, read_run
 from simloop.targets import live_target
-from simloop.verbs import parsed_pairs
 from simloop.worlds import World, get_world
 from simloop.worlds.description import describe_world, versions
 from simloop.worlds.physics import PhysicsWorld
