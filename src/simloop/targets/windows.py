@@ -106,8 +106,8 @@ class Replay:
 
     @property
     def _first(self) -> int:
-        """The first grid point that a window starts at: without actions there is no past to wait for."""
-        return 0 if self.world.whole and not self.world.actions else FIRST
+        """The first grid point that a window starts at: without actions or from rest no past is to be waited for."""
+        return 0 if self.world.whole and (self.world.begins_still or not self.world.actions) else FIRST
 
     def measured_at(self, segments: Segments) -> Array:
         """The recordings at the recorded steps of segments, (n, K, D); NaN after a recording's end."""

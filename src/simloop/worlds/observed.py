@@ -40,6 +40,7 @@ class ObservedWorld(World):
         self.name, self.summary = world.name, world.summary
         self.parameters, self.actions, self.control_dt = world.parameters, world.actions, world.control_dt
         self.log_columns, self.whole, self.horizons = world.log_columns, world.whole, world.horizons
+        self.begins_still = world.begins_still
         self.tolerances = world.tolerances
         self.channels = tuple(c for c in world.channels if (c.rate_of or c.name) in names)
         if not self.channels:

@@ -123,6 +123,7 @@ class ResidualWorld(World):
         self.name, self.summary = world.name, world.summary
         self.channels, self.actions, self.control_dt = world.channels, world.actions, world.control_dt
         self.log_columns, self.whole, self.horizons = world.log_columns, world.whole, world.horizons
+        self.begins_still = world.begins_still
         self.tolerances = world.tolerances
         self._inputs = [o.channel.name for o in world.observations if o.channel.width == 1 and o.field != "sensordata"]
         self._inputs += [a.name for a in world.actions]

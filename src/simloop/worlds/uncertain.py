@@ -110,6 +110,7 @@ class UncertainWorld(World):
         self.name, self.summary = world.name, world.summary
         self.channels, self.actions, self.control_dt = world.channels, world.actions, world.control_dt
         self.log_columns, self.whole, self.horizons = world.log_columns, world.whole, world.horizons
+        self.begins_still = world.begins_still
         self.tolerances = world.tolerances
 
     def distributions(self) -> Mapping[str, Distribution]:

@@ -97,6 +97,9 @@ class World(ABC):
     #: whether recordings are replayed from their first sample to their end instead of in windows: where the motion is
     #: over soon and the start is what was controlled, as in a toss
     whole: bool = False
+    #: whether recordings begin at rest with parts that no channel shows where only that says, as a rope does: then they
+    #: are replayed from their very first sample
+    begins_still: bool = False
     #: by channel the error that counts as one, in its unit, where how much a recording changes says nothing about it: a
     #: drawer that stays shut
     tolerances: Mapping[str, float] = MappingProxyType({})

@@ -93,12 +93,12 @@ def _path(arm: Kinematics, named: dict[str, float]) -> tuple[Array, Array]:
     knots, angles = [], []
     for t in np.linspace(0.0, 1.0, 14):
         knots.append(t * TIMES[0])
-        angles.append(start + _smooth(t) * (before - start))
+        angles.append(start + smooth(t) * (before - start))
     q = before
     for begin, end, goal in ((TIMES[0], TIMES[1], handle), (TIMES[2], TIMES[3], handle - PULL * into)):
         origin = handle - BEFORE * ahead if begin == TIMES[0] else handle
         for t in np.linspace(0.0, 1.0, 14)[1:]:
-            q = arm.solve(q, origin + _smooth(t) * (goal - origin), pose, 20)
+            q = arm.solve(q, origin + smooth(t) * (goal - origin), pose, 20)
             knots.append(begin + t * (end - begin))
             angles.append(q)
         knots.append(TIMES[2])
@@ -106,34 +106,47 @@ def _path(arm: Kinematics, named: dict[str, float]) -> tuple[Array, Array]:
     return np.array(knots[:-1]), np.array(angles[:-1])
 
 
-def _smooth(t: float) -> float:
+def smooth(t: float) -> float:
     """From 0 to 1 with no speed at the ends."""
     return t * t * (3 - 2 * t)
 
 
 @dataclass(frozen=True)
 class Kinematics:
-    """Where the hand is, and which joint angles bring it somewhere."""
+    """Where the hand is, and which joint angles bring it somewhere.
+
+    Attributes:
+        model: the arm's, whose joints come first.
+        moved: the joints that may move.
+    """
 
     model: mujoco.MjModel
+    moved: tuple[int, ...] = tuple(range(7))
 
-    def solve(self, angles: Array, place: Array, pose: Array, steps: int) -> Array:
-        """Return angles (7,) near `angles` that bring the hand to `place` (3,), m, turned as `pose` (3, 3)."""
+    def solve(self, angles: Array, place: Array, pose: Array | None, steps: int) -> Array:
+        """Return angles (7,) near `angles` that bring the hand to `place` (3,), m, turned as `pose` (3, 3), or anyhow.
+
+        Where a joint may not move, the others do what they can.
+        """
         import mujoco
 
         data, site = mujoco.MjData(self.model), self.model.site("hand").id
         by_place, by_turn = np.zeros((3, self.model.nv)), np.zeros((3, self.model.nv))
-        q = angles.copy()
+        moved, q = list(self.moved), angles.copy()
+        ease = _EASE[moved]
+        low, high = np.add(LOWEST, _MARGIN)[moved], np.subtract(HIGHEST, _MARGIN)[moved]
         for _ in range(steps):
             data.qpos[:7] = q
             mujoco.mj_kinematics(self.model, data)
             mujoco.mj_comPos(self.model, data)
             mujoco.mj_jacSite(self.model, data, by_place, by_turn, site)
-            turned = data.site_xmat[site].reshape(3, 3)
-            turn = np.cross(turned, pose, axis=0).sum(axis=1) / 2
-            error = np.concatenate([place - data.site_xpos[site], _TURN * turn])
-            jacobian = np.concatenate([by_place[:, :7], _TURN * by_turn[:, :7]])
-            inverse = (_EASE * jacobian).T @ np.linalg.inv((_EASE * jacobian) @ jacobian.T + _DAMPING * np.eye(6))
-            step = inverse @ error + (np.eye(7) - inverse @ jacobian) @ (_NEAR * (angles - q))
-            q = np.clip(q + np.clip(step, -_STEP, _STEP), np.add(LOWEST, _MARGIN), np.subtract(HIGHEST, _MARGIN))
+            error, jacobian = place - data.site_xpos[site], by_place[:, moved]
+            if pose is not None:
+                turn = np.cross(data.site_xmat[site].reshape(3, 3), pose, axis=0).sum(axis=1) / 2
+                error = np.concatenate([error, _TURN * turn])
+                jacobian = np.concatenate([jacobian, _TURN * by_turn[:, moved]])
+            eased = ease * jacobian
+            inverse = eased.T @ np.linalg.inv(eased @ jacobian.T + _DAMPING * np.eye(len(error)))
+            step = inverse @ error + (np.eye(len(moved)) - inverse @ jacobian) @ (_NEAR * (angles - q)[moved])
+            q[moved] = np.clip(q[moved] + np.clip(step, -_STEP, _STEP), low, high)
         return np.asarray(q)

@@ -72,9 +72,9 @@ def peg_in() -> PegIn:
         summary="swing the peg on its rope into the hole",
         seconds=3.0,
         decision_dt=0.05,
-        low=(-0.6, -0.6, 0.0, -0.6, 0.0, -0.6, 0.0),
-        high=(0.6, 0.6, 0.0, 0.9, 0.0, 0.6, 0.0),
+        low=(-0.4, -0.1, 0.0, -0.2, 0.0, -0.4, 0.0),
+        high=(0.4, 1.3, 0.0, 1.0, 0.0, 0.4, 0.0),
         observed=(*JOINTS, "peg", "peg.velocity"),
         hold=0.25,
-        training={"ppo": {"steps": 800_000, "target_kl": 1.0, "last_rate": 1.0}},
+        training={"ppo": {"steps": 500_000, "target_kl": 1.0, "last_rate": 1.0, "horizon": 32, "batch": 512}},
     )

@@ -5,14 +5,14 @@
 
 The task is SimOpt's swing-peg-in-hole (Chebotar et al., ICRA 2019, section IV-A and Table III): the hole's axis is
 tilted by 45 degrees, so that a peg that hangs straight down has to be swung or slid into it. The parameters are the
-rope's (length, mass, stiffness, damping: `rope.py`), the peg's mass, radius and friction, the hole's
-width, where the box stands, and the arm's (stiffness, damping and scale of the commands of each joint). The arm's
-sensors and the tracker of the peg do not tell where the box stands.
+rope's (length, mass, stiffness, damping: `rope.py`), the peg's mass, radius and friction, the hole's width, where the
+box stands, and the arm's (stiffness, damping and scale of the commands of each joint). The arm's sensors and the
+tracker of the peg do not tell where the box stands.
 
 An action is where each joint's servo is to go, in rad from the home pose, as in the world `drawer`. Recordings are
-replayed whole: what comes after a contact depends on all before it. A state is known by the arm's joints alone: the
-rope hangs straight down at rest. Nothing can touch but the peg, and the hand's palm and fingers, the box; the rope
-touches nothing. Gravity is compensated in the arm and pulls rope and peg.
+replayed whole: what comes after a contact depends on all before it. No channel shows how the rope is bent, so
+recordings begin at rest: then it hangs straight down. Nothing can touch but the peg, and the hand's palm and fingers,
+the box; the rope touches nothing. Gravity is compensated in the arm and pulls rope and peg.
 """
 
 from __future__ import annotations
@@ -38,10 +38,11 @@ from simloop.worlds.spreads import Row, delay, distributions, place, positive, s
 if TYPE_CHECKING:
     import mujoco
 
+    from simloop.worlds.expert import Expert
     from simloop.worlds.task import Task
 
 #: m: where the hole begins if nobody moved the box; the hole's width and depth; the peg's largest radius
-BOX, WIDTH, DEPTH, WIDEST = (0.65, 0.0, 0.35), 0.06, 0.1, 0.022
+BOX, WIDTH, DEPTH, WIDEST = (0.65, 0.0, 0.26), 0.06, 0.1, 0.022
 #: m: how thick its walls are; how long the slopes that lead in are, and how thick; half of what a side is wide
 WALL, LEAD, SLAB, _SIDE = 0.03, 0.06, 0.02, 0.075
 SIDES = ("far side", "left side", "near side", "right side")
@@ -49,8 +50,8 @@ SIDES = ("far side", "left side", "near side", "right side")
 AXIS = np.array([-np.sqrt(0.5), 0.0, np.sqrt(0.5)])
 #: m: where the peg's middle is in the home pose
 PEG = (0.4451, 0.0, 0.3183)
-#: rad: how much an excitation moves each joint, at most
-_SWAY = np.array([0.3, 0.2, 0.1, 0.2, 0.1, 0.2, 0.1])
+#: rad: how much an excitation adds to an expert's commands, at most
+_TREMOR = 0.05
 #: s
 TIME_STEP, CONTROL_DT = 0.005, 0.01
 
@@ -76,7 +77,7 @@ TABLE = [
     _size("hole.width", WIDTH, 0.045, 0.08, 0.002, "width of the hole, from wall to wall"),
     place("box.x", BOX[0], 0.4, 0.9, 0.05, 0.12, "distance of the hole's mouth ahead of the arm's base"),
     place("box.y", BOX[1], -0.25, 0.25, 0.05, 0.12, "distance of the hole's mouth to the left of the arm's base"),
-    place("box.z", BOX[2], 0.25, 0.45, 0.02, 0.03, "height of the hole's mouth above the arm's base"),
+    place("box.z", BOX[2], 0.15, 0.4, 0.02, 0.03, "height of the hole's mouth above the arm's base"),
     delay("command.delay", "time from a command to the servos"),
 ]  # fmt: skip
 
@@ -141,6 +142,7 @@ class Peg(PhysicsWorld):
     """The arm, the rope with its peg, and the box."""
 
     whole = True
+    begins_still = True
     horizons = (3.0,)
     tolerances = MappingProxyType(
         {**dict.fromkeys(JOINTS, 0.02), **dict.fromkeys([f"{j}.velocity" for j in JOINTS], 0.2),
@@ -176,15 +178,22 @@ class Peg(PhysicsWorld):
         task = peg_in()
         return {task.name: task}
 
+    def expert(self, task: str | Task | None = None) -> Expert:
+        from simloop.worlds.peg.expert import PegExpert
+        from simloop.worlds.peg.task import PegIn
+
+        doing = self.task(task)
+        return PegExpert(doing) if isinstance(doing, PegIn) else super().expert(doing)
+
     def distributions(self) -> Mapping[str, Distribution]:
         return {**super().distributions(), **distributions(TABLE)}
 
     def state(self, positions: Array, rates: Array) -> Array:
-        """Return states (..., 56): the rope hangs straight down at rest, wherever the arm is."""
+        """Return states (..., 56), at rest: the rope hangs straight down wherever the arm is; rates are not read."""
         joints, outer = positions[..., :7], positions.shape[:-1]
         straight = np.broadcast_to(np.tile([1.0, 0.0, 0.0, 0.0], ROPE.links), (*outer, 4 * ROPE.links))
-        still = np.zeros((*outer, 3 * len(ROPE.bends)))
-        return np.concatenate([joints, hanging(joints), straight, rates[..., :7], still], axis=-1)
+        still = np.zeros((*outer, 7 + 3 * len(ROPE.bends)))
+        return np.concatenate([joints, hanging(joints), straight, still], axis=-1)
 
     def starts(self, count: int, rng: np.random.Generator) -> tuple[Array, Array]:
         """Stand-ins start at rest in the home pose."""
@@ -192,8 +201,16 @@ class Peg(PhysicsWorld):
         return np.tile(at_home, (count, 1)), np.zeros((count, len(at_home)))
 
     def excitation(self, seconds: float, rng: np.random.Generator) -> Array:
-        """Stand-ins sway: a multisine of the size of what the task needs."""
-        return _SWAY * super().excitation(seconds, rng)
+        """Stand-ins are driven by an expert who knows about where the box stands by default, and who trembles.
+
+        Multisines would hardly ever meet the box, and no recording without contact tells where it stands.
+        """
+        from simloop.worlds.peg.expert import expert_actions
+
+        names = [f"box.{axis}" for axis in "xyz"]
+        believed = {n: p.default + 0.2 * p.spread * rng.standard_normal() for n in names for p in [self.parameters[n]]}
+        actions = expert_actions(self, self.parameters.row(believed), seconds=seconds)
+        return actions + _TREMOR * super().excitation(seconds, rng)
 
 
 _LINKS = tuple(f"rope{i + 1}" for i in range(ROPE.links))
