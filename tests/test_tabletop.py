@@ -421,7 +421,7 @@ def test_the_world_is_found_and_says_what_it_cannot() -> None:
     assert world.cameras[0] == "front"
     assert [c.name for c in world.categories if c.thing] == list(FAMILIES)
     assert len(world.content()) == 16
-    with pytest.raises(InputError):
+    with pytest.raises(InputError, match="nothing to replay"):
         world.state(np.zeros((1, 0)), np.zeros((1, 0)))
     with pytest.raises(InputError, match="no task"):
         world.make(1)

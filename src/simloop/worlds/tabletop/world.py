@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from simloop.distributions import Distribution
+from simloop.errors import InputError
 from simloop.frames import Category, Request
 from simloop.parameters import Array, Parameter
 from simloop.randomness import stream
@@ -49,9 +50,11 @@ def _row(
     name: str, low: float, default: float, high: float, wide: tuple[float, float], unit: str, description: str, *,
     dynamics: bool = False, log: bool = False, integer: bool = False, choices: tuple[str, ...] = (),
 ) -> Row:  # fmt: skip
+    narrow, broad = np.log(wide) if log else wide
     parameter = Parameter(
         name, low=low, high=high, default=default, unit=unit, scale="log" if log else "linear", integer=integer,
-        kind="dynamics" if dynamics else "structure", choices=choices, description=description,
+        spread=float(broad - narrow) / 4, kind="dynamics" if dynamics else "structure", choices=choices,
+        description=description,
     )  # fmt: skip
     return Row(parameter, wide)
 
@@ -60,7 +63,7 @@ TABLE = [
     _row("objects.count", 1, 10, 60, (3, 20), "", "objects that are dropped", integer=True),
     _row("objects.size", 0.02, 0.06, 0.15, (0.04, 0.09), "m", "longest side, median over the objects", log=True),
     _row("objects.size_spread", 0, 0.25, 0.6, (0.1, 0.4), "", "standard deviation of its logarithm"),
-    *(_row(f"share.{f}", 0, 1, 1, (0, 1), "", f"how many objects are of the family {f}, relative to the other shares")
+    *(_row(f"share.{f}", 0, 0.5, 1, (0, 1), "", f"how many objects are of the family {f}, relative to the other shares")
       for f in FAMILIES),
     _row("table.depth", 0.5, 0.7, 1.2, (0.6, 0.9), "m", "along x, away from the robot"),
     _row("table.width", 0.5, 1.0, 1.8, (0.8, 1.4), "m", "along y"),
@@ -116,6 +119,9 @@ class Tabletop(PhysicsWorld):
 
     def distributions(self) -> Mapping[str, Distribution]:
         return {**super().distributions(), **distributions(TABLE)}
+
+    def state(self, positions: Array, rates: Array) -> Array:
+        raise InputError("world 'tabletop' is photographed: nothing is recorded of it, so there is nothing to replay")
 
     def stage(self, row: Array, number: int, seed: int, request: Request) -> Staged:
         """Scene `number`: at rest for a still; falling, resting and pushed for a sequence."""
