@@ -23,6 +23,8 @@ NAMES = (
     "speed",
     "environments",
     "wall_clock",
+    "frames",
+    "detector",
     "startup",
     "new_user",
 )

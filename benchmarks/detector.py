@@ -3,8 +3,8 @@
 A detector is trained on frames of `tabletop` whose look is the world's own (`none`), varies in one group of parameters,
 or in all; and tested on scenes that it has not seen, in a family of looks that no training has: surfaces patterned by
 noise of several octaves (training has flat colours, gradients, checkers and stripes), lamps redder or bluer than any
-in training, fainter or stronger, and a sensor that is worse. Nothing lies about: clutter looks like the things. All arms have as many frames of as many scenes, the same
-network and steps.
+in training, fainter or stronger, and a sensor that is worse. Nothing lies about: clutter looks like the things. All
+arms have as many frames of as many scenes, the same network and steps.
 
 The second table: as many frames, but of fewer different scenes, textures or lights.
 

@@ -304,3 +304,20 @@ def test_what_a_depth_camera_measures_is_beside_the_truth() -> None:
     seen = frame.depth > 0
     error = 1 / frame.depth_sensed[seen] - 1 / frame.depth[seen]
     assert np.std(error) == pytest.approx(0.01, rel=0.1)
+
+
+def test_scenes_may_be_photographed_in_turns() -> None:
+    """One that is put aside while another is drawn and gone gives the same images, and OpenGL finds nothing wrong."""
+    said: list[str] = []
+    before = mujoco.get_mju_user_warning()
+    mujoco.set_mju_user_warning(said.append)
+    try:
+        world, request = get_world("tabletop"), Request(size=(32, 32), views=9)
+        whole = [f.rgb for f in world.frames(range(3), request=request, seed=1)]
+        slow = world.frames(range(3), request=request, seed=1)
+        for k in range(3):
+            np.testing.assert_array_equal(next(iter(slow)).rgb, whole[k])
+            list(world.frames([9], request=request, seed=2))
+    finally:
+        mujoco.set_mju_user_warning(before)
+    assert not said

@@ -12,6 +12,7 @@ environment variable MUJOCO_GL names; a process needs no setting for it.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import sys
@@ -86,10 +87,14 @@ class Canvas:
 
     @property
     def context(self) -> mujoco.MjrContext:
-        """What OpenGL knows of the model, current."""
+        """What OpenGL knows of the model, current, its image being the one that is drawn on."""
+        import mujoco
+
         if self._context is None:
             raise RuntimeError("load a model before anything is drawn")
         _gl().make_current()
+        # another canvas may have been drawn on, and be gone
+        mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN.value, self._context)
         return self._context
 
     @property
@@ -109,7 +114,6 @@ class Canvas:
         quality.shadowsize = self._shadows
         self._model = model
         self._context = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_50.value)
-        mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN.value, self._context)
         self._context.readDepthMap = mujoco.mjtDepthMap.mjDEPTH_ZEROFAR
         self._scene = mujoco.MjvScene(model, maxgeom=model.ngeom + 100)
         self._scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW] = self._shadows > 0
@@ -194,8 +198,9 @@ class Canvas:
             self.look(self._data, self._camera.fixedcamid)
 
     def close(self) -> None:
-        """Give back what OpenGL holds."""
-        if self._context is not None:
-            _gl().make_current()
-            self._context.free()
-            self._context = None
+        """Give back what OpenGL holds; when the process ends that is gone before, and nothing is left to do."""
+        context, self._context = self._context, None
+        if context is not None:
+            with contextlib.suppress(Exception):
+                _gl().make_current()
+                context.free()

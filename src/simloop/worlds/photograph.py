@@ -207,15 +207,15 @@ class Studio:
         self._lenses: dict[str, Lens] = {}
         clutter = () if self._look is None else self._look.clutter
         self._labelled = Labelled(self.model, (*staged.instances, *clutter), categories)
-        self._data, self._next = mujoco.MjData(self.model), mujoco.MjData(self.model)
-        self._canvas = Canvas(request.size, samples=request.samples, shadows=request.shadows)
-        self._canvas.load(self.model)
+        self.data, self._next = mujoco.MjData(self.model), mujoco.MjData(self.model)
+        self.canvas = Canvas(request.size, samples=request.samples, shadows=request.shadows)
+        self.canvas.load(self.model)
 
     def __enter__(self) -> Studio:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._canvas.close()
+        self.canvas.close()
 
     def dress(self, looks: Looks, sequence: int) -> dict[str, float]:
         """Let the scene look as it does in a sequence; return what was drawn for it."""
@@ -226,28 +226,28 @@ class Studio:
             return looks.stream_of(sequence, group)
 
         values, self._applied = self._look.apply_free(looks.rows(sequence), streams, self.cameras)
-        self._look.upload(self._canvas.context)
+        self._look.upload(self.canvas.context)
         self._lenses = {}
         if values["lens.k1"] or values["lens.k2"]:
             for camera in self.cameras:
-                view = self._stand(self._data, 0, camera)
+                view = self._stand(self.data, 0, camera)
                 lens = Lens(replace(view, distortion=(values["lens.k1"], values["lens.k2"])))
                 self._lenses[camera] = lens
                 self.model.camera(camera).fovy = np.rad2deg(lens.fovy)
-        self._applied.show(self._canvas.scene)
+        self._applied.show(self.canvas.scene)
         return dict(values)
 
     def picture(self, step: int, camera: str) -> NDArray[np.uint8]:
         """(height, width, 3) what the camera sees at a step of the motion, and nothing else about it."""
-        self._stand(self._data, step, camera)
-        return self._canvas.colour()
+        self._stand(self.data, step, camera)
+        return self.canvas.colour()
 
     def shoot(self, step: int, camera: str) -> Shot:
         """Photograph a step of the motion."""
         passes = self._request.passes
-        view, lens = self._stand(self._data, step, camera), self._lenses.get(camera)
-        rgb = self._canvas.colour()
-        depth, geoms = self._canvas.surfaces()
+        view, lens = self._stand(self.data, step, camera), self._lenses.get(camera)
+        rgb = self.canvas.colour()
+        depth, geoms = self.canvas.surfaces()
         if self._applied is not None:
             rgb = self._applied.hazed(rgb, depth)
         if lens is not None:
@@ -256,7 +256,7 @@ class Studio:
         visible = self._visible(instances, lens) if "visible" in passes else None
         images: dict[str, Any] = {
             "rgb": rgb,
-            "objects": self._labelled.objects(self._data, view, instances, depth, visible, self._absent),
+            "objects": self._labelled.objects(self.data, view, instances, depth, visible, self._absent),
             "depth": depth if "depth" in passes else None,
             "instances": instances if "instances" in passes else None,
         }
@@ -281,8 +281,8 @@ class Studio:
         mujoco.mj_flex(self.model, data)
         mujoco.mj_tendon(self.model, data)
         mujoco.mj_camlight(self.model, data)
-        self._canvas.look(data, self.model.camera(camera).id)
-        view = self._canvas.view(camera, depth_unit(_REACH * self.model.stat.extent))
+        self.canvas.look(data, self.model.camera(camera).id)
+        view = self.canvas.view(camera, depth_unit(_REACH * self.model.stat.extent))
         lens = self._lenses.get(camera)
         return view if lens is None else lens.at(view)
 
@@ -294,7 +294,7 @@ class Studio:
         things = {c.name for c in self.categories if c.thing}
         for k, instance in enumerate(self._labelled.instances):
             if instance.category in things and instance.name not in self._absent:
-                geoms = self._canvas.alone(self._labelled.geoms_of(k + 1))
+                geoms = self.canvas.alone(self._labelled.geoms_of(k + 1))
                 alone = int(((geoms if lens is None else _picked(geoms, lens)) >= 0).sum())
                 out[k] = min(seen[k] / alone, 1.0) if alone else np.nan
         return out
@@ -309,7 +309,7 @@ class Studio:
         n = len(rays)
         met, distance, normals = np.empty(n, dtype=np.int32), np.empty(n), np.zeros(3 * n)
         mujoco.mj_multiRay(
-            self.model, self._data, view.position, rays.reshape(-1), np.array(SEEN, dtype=np.uint8), True, -1,
+            self.model, self.data, view.position, rays.reshape(-1), np.array(SEEN, dtype=np.uint8), True, -1,
             met, distance, normals, n, mujoco.mjMAXVAL,
         )  # fmt: skip
         own = normals.reshape(n, 3) @ view.rotation
@@ -321,7 +321,7 @@ class Studio:
         if step + 1 >= len(self._staged.qpos):
             return np.full((*geoms.shape, 2), np.nan, dtype=np.float32)
         later = self._stand(self._next, step + 1, camera)
-        return self._labelled.flow(geoms, depth, (view, poses(self._data)), (later, poses(self._next)))
+        return self._labelled.flow(geoms, depth, (view, poses(self.data)), (later, poses(self._next)))
 
 
 def _picked(geoms: NDArray[np.int32], lens: Lens) -> NDArray[np.int32]:
