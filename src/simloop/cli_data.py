@@ -70,7 +70,7 @@ def generate(
     """Make a dataset of annotated images; the same command goes on where it was stopped, a larger -n adds to it.
 
     What is not said is as in the dataset that the folder holds already; in a new one it is 100 stills of 256x256 pixels
-    with depth and masks, of the default parameters, with seed 0.
+    with depth and masks, of scenes and looks drawn as widely as the world says (wide), with seed 0.
     """
     from simloop.verbs_data import changes_of_request, generate_into
 

@@ -147,8 +147,8 @@ def generate_into(
             f"{folder}: holds a dataset of world {before.configuration['world']['name']!r}, not of {found.name!r}; give"
             " a new folder, or --resume always to start over in this one"
         )
-    drawn = distribution_named(found, distribution, "default")
-    seen = look_named(found, look, "default")
+    drawn = distribution_named(found, distribution, "wide")
+    seen = look_named(found, look, "wide")
     request = Request()
     if before is not None:
         drawn = drawn if distribution else before.distribution()
