@@ -10,6 +10,8 @@ from numpy.typing import ArrayLike
 from simloop.errors import InputError
 from simloop.parameters import Array
 
+#: points, from which on Qhull is quicker
+_MANY = 40
 #: turns a vector whose parts are exchanged to the right
 _RIGHT = np.array([1.0, -1.0])
 
@@ -66,7 +68,14 @@ def _winding(side: Array) -> int:
 
 
 def footprint(points: Array) -> Array:
-    """The convex hull (n, 2), counter-clockwise, of points (m, 2): Andrew's monotone chain."""
+    """The convex hull (n, 2), counter-clockwise, of points (m, 2): Andrew's monotone chain.
+
+    Corners that are nearly straight are left out. Of many points Qhull finds those that matter first.
+    """
+    if len(points) > _MANY:
+        from scipy.spatial import ConvexHull
+
+        points = points[ConvexHull(points).vertices]
     ordered = points[np.lexsort((points[:, 1], points[:, 0]))].tolist()
     chains: list[list[list[float]]] = []
     for way in (ordered, ordered[::-1]):
