@@ -24,6 +24,8 @@ from matplotlib.patches import Ellipse, FancyArrowPatch, FancyBboxPatch, Rectang
 import simloop
 from simloop.targets.catalogue import entries
 from simloop.targets.standin import standin_target
+from simloop.worlds.photograph import Studio
+from simloop.worlds.physics import PhysicsWorld
 
 HERE = Path(__file__).parent
 ARM = HERE.parent / "examples" / "my_arm"
@@ -298,6 +300,97 @@ def tools() -> Figure:
     return figure
 
 
+def scenes() -> Figure:
+    """The same twelve objects, placed at three levels of effort, from above."""
+    from simloop.frames import Camera
+    from simloop.worlds.arrange import OnArea, arrange
+    from simloop.worlds.constraints import Area, Clearance, InView, NotIntersecting, Reachable, Supported
+    from simloop.worlds.tabletop.objects import FAMILIES, random_object
+
+    shapes = [random_object(simloop.stream(7, "shape", i), FAMILIES[i % 4], 0.09) for i in range(12)]
+    things = [shape.thing(f"thing{i}") for i, shape in enumerate(shapes)]
+    table = Area.rectangle("the table", centre=(0.6, 0.0), size=(0.6, 0.9), height=0.7)
+    camera = Camera.of_view("side", (640, 480), fovy=0.26, position=np.array([0.6, -1.4, 1.5]),
+                            rotation=np.array([[1, 0, 0], [0, -0.5, 0.866], [0, -0.866, -0.5]]))  # fmt: skip
+    hard = [Supported(table), NotIntersecting(), Reachable((0.0, 0.0, 0.7), 0.85)]
+    levels: dict[str, dict[str, Any]] = {
+        "1  plain random placement": {},
+        "2  hard constraints": {"hard": hard},
+        "3  soft constraints too": {"hard": hard, "soft": {Clearance(0.05): 1.0, InView(camera): 0.1}},
+    }
+    figure, axes = new_figure(8, 3.6, ncols=3, sharex=True, sharey=True)
+    for ax, (name, level) in zip(axes, levels.items(), strict=True):
+        found = arrange(things, OnArea(table), simloop.stream(7, "scene"), **level)
+        ax.add_patch(Rectangle((-0.45, 0.3), 0.9, 0.6, facecolor=PALE, edgecolor=GREY))
+        ax.add_patch(Ellipse((0, 0), 1.7, 1.7, facecolor="none", edgecolor=DEFAULT, linestyle="--"))
+        for thing, (x, y, _, yaw) in zip(things, found.poses, strict=True):
+            turn = np.array([[np.cos(yaw), -np.sin(yaw)], [np.sin(yaw), np.cos(yaw)]])
+            corners = np.asarray(thing.corners) @ turn.T + [x, y]
+            ax.fill(-corners[:, 1], corners[:, 0], color=FITTED, alpha=0.55, edgecolor=INK, linewidth=0.8)
+        ax.set(title=name, aspect="equal", xlim=(-0.6, 0.6), ylim=(0.18, 1.0), xticks=[], yticks=[])
+        ax.grid(False)
+    axes[0].set_xlabel("the table from above; dashed: as far as the robot reaches", loc="left")
+    return figure
+
+
+def frames() -> Figure:
+    """Random draws of the table, and all that is known of each pixel."""
+    from simloop.data.sheet import false_colours
+    from simloop.frames import Request
+
+    world = simloop.get_world("tabletop")
+    request = Request(size=(128, 96), passes=("depth", "instances", "normals"), samples=4)
+    drawn = list(world.frames([0, 1, 5], request=request, distribution=world.distribution("wide"),
+                              look=world.looks()["wide"], seed=7))  # fmt: skip
+    figure, axes = new_figure(8, 6.2, nrows=4, ncols=3)
+    for column, frame in zip(axes.T, drawn, strict=True):
+        assert frame.depth is not None
+        assert frame.instances is not None
+        assert frame.normals is not None
+        colours = np.random.default_rng(3).uniform(0.2, 1, (int(frame.instances.max()) + 1, 3))
+        shown = (frame.rgb, false_colours(frame.depth), colours[frame.instances], (frame.normals * [1, -1, -1] + 1) / 2)
+        for ax, image in zip(column, shown, strict=True):
+            ax.imshow(image, interpolation="none")
+            ax.set(xticks=[], yticks=[])
+            ax.grid(False)
+        for u0, v0, u1, v1 in frame.things.boxes[frame.things.seen]:
+            column[0].add_patch(Rectangle((u0 - 0.5, v0 - 0.5), u1 - u0, v1 - v0, fill=False, color="w", linewidth=0.6))
+    for ax, name in zip(axes[:, 0], ("image and boxes", "depth", "instances", "normals"), strict=True):
+        ax.set_ylabel(name)
+    return figure
+
+
+def quality() -> Figure:
+    """One frame of 128 x 128 by MuJoCo's defaults and by simloop's, and what four samples of a pixel add."""
+    import mujoco
+
+    from simloop.frames import Request
+    from simloop.worlds import canvas
+
+    world = simloop.get_world("tabletop")
+    assert isinstance(world, PhysicsWorld)
+    row = world.parameters.row({"objects.count": 20, "objects.size": 0.08})
+    theirs = mujoco.MjSpec().compile().vis.quality
+    images = {}
+    for name, samples, shadows, slices in (
+        ("MuJoCo's defaults", int(theirs.offsamples), int(theirs.shadowsize), int(theirs.numslices)),
+        ("simloop's defaults", 0, 512, canvas.SLICES),
+        ("--samples 4", 4, 512, canvas.SLICES),
+    ):
+        request = Request(size=(128, 128), passes=(), samples=samples, shadows=shadows)
+        staged = world.stage(row, 0, 7, request)
+        own, canvas.SLICES = canvas.SLICES, slices
+        with Studio(staged, request, world.categories, ["front"]) as studio:
+            images[name] = studio.picture(0, "front")
+        canvas.SLICES = own
+    figure, axes = new_figure(8, 3, ncols=3)
+    for ax, (name, image) in zip(axes, images.items(), strict=True):
+        ax.imshow(image, interpolation="nearest")
+        ax.set(title=name, xticks=[], yticks=[])
+        ax.grid(False)
+    return figure
+
+
 PICTURES: dict[str, Callable[[], Figure | None]] = {
     "why-simulate": why_simulate,
     "generate-a-world": generate_a_world,
@@ -305,6 +398,9 @@ PICTURES: dict[str, Callable[[], Figure | None]] = {
     "techniques": techniques,
     "reality-gap": reality_gap,
     "tools": tools,
+    "scenes": scenes,
+    "frames": frames,
+    "quality": quality,
 }
 
 
