@@ -56,6 +56,7 @@ class WebDataset(Format):
                 entry = tarfile.TarInfo(f"{shot.stem}.{ending}")  # no time and no owner: the same bytes again
                 entry.size, entry.mode = len(content), 0o644
                 tar.addfile(entry, io.BytesIO(content))
+                tar.members.clear()  # type: ignore[attr-defined]  # it would remember every file of the shard
         if tar:
             tar.close()
         return {"frames": source.count, "shards": -(-source.count // self.shard)}
