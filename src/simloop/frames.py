@@ -87,7 +87,7 @@ class Camera:
         """Image coordinates (..., 2) of points (..., 3) in the camera's coordinates; NaN behind it."""
         z = points[..., 2:]
         with np.errstate(divide="ignore", invalid="ignore"):
-            normal = np.where(z > 0, points[..., :2] / z, np.nan)
+            normal = points[..., :2] / np.where(z > 0, z, np.nan)
         k1, k2 = self.distortion
         if k1 or k2:
             r = np.sqrt((normal**2).sum(-1, keepdims=True))

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 #: m before the camera's centre where hulls are cut
 _NEAR = 1e-3
+#: points that are not worth to look for their hull
+_FEW = 32
 #: a keypoint is hidden where something is in front of it by more than this part of its depth
 _FRONT = 0.01
 
@@ -50,9 +52,8 @@ class Labelled:
         for number, instance in enumerate(instances, start=1):
             self._numbers[[model.geom(g).id for g in instance.geoms]] = number
         self._geom_bodies = np.append(model.geom_bodyid, 0)
-        self._vertices = np.concatenate([i.vertices for i in instances]) if instances else np.zeros((0, 3))
-        counts = np.array([len(i.vertices) for i in instances], dtype=np.int64)
-        self._owners = np.repeat(np.arange(len(instances)), counts)
+        #: (n, 3, V) corners of each instance's hull, in its own axes
+        self._vertices = _stacked([i.vertices for i in instances]).transpose(0, 2, 1).copy()
         widest = max((len(i.keypoints) for i in instances), default=0)
         self._keypoints = np.full((len(instances), widest, 3), np.nan)
         for k, instance in enumerate(instances):
@@ -112,19 +113,14 @@ class Labelled:
 
     def _amodal(self, camera: Camera, position: Array, rotation: Array) -> Array:
         """(n, 4) boxes around the projections of the instances' hulls."""
-        n, owners = len(self.instances), self._owners
-        world = np.einsum("vij,vj->vi", rotation[owners], self._vertices) + position[owners]
-        points = camera.to_camera(world)
-        front = points[:, 2] > _NEAR
-        behind = np.unique(owners[~front])
-        cut = [hull_before(points[owners == k]) for k in behind]
-        points = np.concatenate([points[front], *cut])
-        owners = np.concatenate([owners[front], *(np.full(len(p), k) for p, k in zip(cut, behind, strict=True))])
+        own = camera.rotation.T @ rotation
+        points = own @ self._vertices + ((position - camera.position) @ camera.rotation)[..., None]
+        points = points.transpose(0, 2, 1)  # (n, V, 3), in memory coordinate by coordinate, which is read faster
         image = camera.image(points)
-        boxes = np.full((n, 4), np.nan)
-        for column, extreme in ((0, np.fmin), (2, np.fmax)):
-            extreme.at(boxes[:, column], owners, image[:, 0])
-            extreme.at(boxes[:, column + 1], owners, image[:, 1])
+        boxes = np.concatenate([image.min(axis=1), image.max(axis=1)], axis=1)
+        for k in np.flatnonzero((points[..., 2] <= _NEAR).any(axis=1)):
+            before = camera.image(hull_before(points[k]))
+            boxes[k] = [*before.min(axis=0), *before.max(axis=0)] if len(before) else np.nan
         return boxes
 
     def _seen_keypoints(
@@ -165,6 +161,29 @@ class Labelled:
         out = np.full((*geoms.shape, 2), np.nan, dtype=np.float32)
         out[at] = next_camera.project(moved)[:, :2] - (np.stack(at[::-1], axis=1) + 0.5)
         return out
+
+
+def _stacked(vertices: Sequence[Array]) -> Array:
+    """(n, V, 3) the corners of the hulls of points (V_k, 3), filled up with the first; NaN where there are none."""
+    corners = [hull_corners(v) for v in vertices]
+    out = np.full((len(corners), max((len(c) for c in corners), default=0) or 1, 3), np.nan)
+    for k, c in enumerate(corners):
+        if len(c):
+            out[k] = c[0]
+            out[k, : len(c)] = c
+    return out
+
+
+def hull_corners(points: Array) -> Array:
+    """Those of points (V, 3) that are corners of their hull; all of them where they are few or flat."""
+    from scipy.spatial import ConvexHull, QhullError
+
+    if len(points) <= _FEW:
+        return points
+    try:
+        return np.asarray(points[ConvexHull(points).vertices])
+    except QhullError:
+        return points
 
 
 #: positions (nbody, 3) and rotations (nbody, 3, 3) of all bodies
