@@ -24,13 +24,14 @@ _PROPOSALS, _UNEVEN = 30, 0.05
 
 
 def add_clutter(spec: mujoco.MjSpec) -> None:
-    """Add the things, too small and too transparent to be seen, where another body is so that no extent changes."""
+    """Add the things, too small and too transparent to be seen.
+
+    They are at the origin, where they change neither size nor middle of any scene around it.
+    """
     import mujoco
 
-    body = spec.worldbody.first_body()
-    at = np.zeros(3) if body is None else np.array(body.pos)
     for name in _NAMES:
-        thing = spec.worldbody.add_body(name=name, pos=at)
+        thing = spec.worldbody.add_body(name=name)
         thing.add_geom(name=name, type=mujoco.mjtGeom.mjGEOM_BOX, size=[1e-6] * 3, contype=0, conaffinity=0, mass=0,
                        rgba=[0.5, 0.5, 0.5, 0])  # fmt: skip
 
@@ -59,7 +60,12 @@ class Clutter:
             kind = (kinds.mjGEOM_BOX, kinds.mjGEOM_CYLINDER, kinds.mjGEOM_ELLIPSOID)[rng.integers(3)]
             model.geom_type[geom] = kind
             model.geom_size[geom] = (a, c, 0) if kind == kinds.mjGEOM_CYLINDER else (a, b, c)
-            model.geom_rbound[geom] = np.linalg.norm(_half(model, geom))
+            half = _half(model, geom)
+            model.geom_rbound[geom] = np.linalg.norm(half)
+            model.geom_aabb[geom] = (0, 0, 0, *half)
+            volume = model.body_bvhadr[model.geom_bodyid[geom]]
+            if volume >= 0:  # rays look there first
+                model.bvh_aabb[volume] = (0, 0, 0, *half)
         self._default = {name: getattr(model, name)[self._bodies].copy() for name in ("body_pos", "body_quat")}
 
     @property

@@ -47,7 +47,7 @@ def _table(images: bool) -> list[tuple[Parameter, tuple[float, float]]]:
         _row("texture.value", 0, 0.6, 1, (0.2, 1), "middle of the colours' value"),
         _row("gloss.specular", -1, 0, 1, (-0.5, 0.5), "added to how strongly surfaces shine"),
         _row("gloss.shininess", -1, 0, 1, (-0.5, 0.5), "added to how sharply they shine"),
-        _row("gloss.reflectance", 0, 0, 1, (0, 0.3), "added to how much planes and boxes mirror"),
+        _row("gloss.reflectance", 0, 0, 1, (0, 0.3), "added to how much one plane or still box mirrors"),
         _row("gloss.spread", 0, 0, 1, (0, 0.3), "how far surfaces differ in gloss, to both sides"),
         _row("light.own", 0, 1, 2, (0, 1), "factor on the lights that the world has"),
         _row("light.count", 0, 0, LIGHTS, (1, LIGHTS), "further lights, far away", integer=True),

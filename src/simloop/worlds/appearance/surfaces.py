@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _WRAPPED, _FLAT, _SIDE = 2, 3, 64
 #: materials that a context of MuJoCo's renderer holds
 _MATERIALS = 1000
-#: boxes that may mirror: the largest of those that never move, because each costs another drawing of the scene
+#: boxes that may mirror beside planes: the largest of those that never move
 _MIRRORS = 2
 _FIELDS = ("geom_matid", "geom_rgba", "mat_rgba", "mat_texid", "mat_texuniform", "mat_texrepeat", "mat_specular",
            "mat_shininess", "mat_reflectance")  # fmt: skip
@@ -80,7 +80,9 @@ class Surfaces:
             for field, usual in (("specular", 0.5), ("shininess", 0.5), ("reflectance", 0.0))
         }
         self._mirrors = (kind == kinds.mjGEOM_PLANE) & (self._rgba[:, 3] == 1)
-        still = np.flatnonzero((kind == kinds.mjGEOM_BOX) & (model.body_weldid[model.geom_bodyid[self._geoms]] == 0))
+        still = np.flatnonzero(
+            (kind == kinds.mjGEOM_BOX) & ~more[self._geoms] & (model.body_weldid[model.geom_bodyid[self._geoms]] == 0)
+        )
         order = np.argsort(-model.geom_rbound[self._geoms[still]], kind="stable")
         self._mirrors[still[order[:_MIRRORS]]] = True
 
@@ -170,7 +172,12 @@ class Surfaces:
         for (name, own), other in zip(self._gloss.items(), away, strict=True):
             change = v[f"gloss.{name}"] + other
             if name == "reflectance":
-                change = np.where(self._mirrors & (v["gloss.reflectance"] > 0), change, 0)
+                if (
+                    v["gloss.reflectance"] > 0 and self._mirrors.any()
+                ):  # MuJoCo draws one mirror: the first that it finds
+                    mirror = np.arange(len(materials)) == rng.choice(np.flatnonzero(self._mirrors))
+                    model.mat_reflectance[materials] = np.where(mirror, np.clip(own + change, 0, 1), 0)
+                continue
             getattr(model, f"mat_{name}")[materials] = np.clip(own + change, 0, 1)
 
 
