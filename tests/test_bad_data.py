@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import shutil
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -156,6 +157,18 @@ def test_two_commands_in_one_folder(folder: Path) -> None:
     for run in (lambda: make(folder, 200), lambda: repair(folder, WORLD)):
         assert said(run) == f"{folder}: another simloop process is working in this folder"
     lock.close()
+
+
+def test_a_cluster_that_is_not_there(tmp_path: Path) -> None:
+    """An address at which nothing answers, or none that Ray knows, is said within seconds."""
+    pytest.importorskip("ray", reason="the extra 'ray' is not installed")
+    with socket.socket() as taken:  # a port that nobody listens at
+        taken.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        sentence = said(lambda: make(tmp_path / "data", executor="ray", address=address))
+    assert sentence.startswith(f"no Ray cluster at {address}: ")
+    assert not list((tmp_path / "data").glob("shard-*"))
+    assert "unknown executor 'rya' (did you mean 'ray'?)" in said(lambda: make(tmp_path / "data", executor="rya"))
 
 
 # --- another dataset in the folder

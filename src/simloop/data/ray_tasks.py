@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from collections.abc import Generator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -16,6 +17,9 @@ from simloop.data.plan import shard_name
 from simloop.data.processes import ATTEMPTS, Told
 from simloop.data.shard import RECORD, ShardRecord
 from simloop.errors import InputError, MissingExtraError, count
+
+#: s, in which a cluster must answer
+_PATIENCE = 10.0
 
 
 def in_ray(order: Order, shards: Sequence[int], address: str | None, told: Told) -> Generator[ShardRecord]:
@@ -61,12 +65,24 @@ def in_ray(order: Order, shards: Sequence[int], address: str | None, told: Told)
 def _connect(address: str | None) -> None:
     import ray
 
+    _check_answers(address)
     try:
         ray.init(address=address, log_to_driver=False, include_dashboard=None if address else False,
                  logging_level=logging.ERROR)  # fmt: skip
     except (ConnectionError, ValueError, RuntimeError) as error:
         said = str(error).splitlines()[0]
         raise InputError(f"no Ray cluster at {address or 'this machine'}: {said}") from None
+
+
+def _check_answers(address: str | None) -> None:
+    """Raise where nothing answers at host:port, for which Ray would wait for minutes."""
+    host, _, port = (address or "").removeprefix("ray://").rpartition(":")
+    if not (host and port.isdecimal()):
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=_PATIENCE).close()
+    except (OSError, OverflowError) as error:
+        raise InputError(f"no Ray cluster at {address}: {error}") from None
 
 
 def _make(content: bytes, shard: int) -> ShardRecord | InputError:
