@@ -1,8 +1,8 @@
 """How fast frames are made: against bare rendering of the same passes, and against MuJoCo's renderer as it comes.
 
 The work is RGB with shadows, depth, instance mask and all 2-D labels of a table with 60 objects at 128 x 128, written
-to disk as a dataset: `generate` on one process, from a scene that is staged (objects made, dropped and settled) once
-for each shard. Bare rendering draws the same scene as often, at the same settings, and reads colour, depth and identities
+to disk as a dataset: `generate` on one process, from one scene that is staged (objects made, dropped and settled)
+before. Bare rendering draws the same scene as often, at the same settings, and reads colour, depth and identities
 from the graphics: two `mjr_render`, as here, and nothing is made of them. MuJoCo's `Renderer` with its defaults (four
 samples, shadow maps of 4096, rounder shapes, an image in a frame of 640 x 480) takes three passes.
 
@@ -60,9 +60,11 @@ def _measured(look: Distribution | None) -> list[str]:
     ours, bare, theirs, seen = [], [], [], 0
     with tempfile.TemporaryDirectory() as folder, _studio(world, row, request, look) as studio:
         looks = None if look is None else Looks(look, request, _SEED)
+        warm = Path(folder) / "warm"
+        generate(world, 2, warm, seed=_SEED, request=request, distribution=scenes, look=look)
         for turn in range(_TURNS):
             start = time.perf_counter()
-            made = generate(world, (turn + 1) * count, Path(folder), seed=_SEED, request=request,
+            made = generate(world, (turn + 1) * count, Path(folder) / "timed", seed=_SEED, request=request,
                             distribution=scenes, look=look)  # fmt: skip
             ours.append(count / (time.perf_counter() - start))
             seen = round(sum(v for k, v in (made.manifest.counts or {})["seen"].items() if _thing(world, k))

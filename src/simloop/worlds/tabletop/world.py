@@ -16,6 +16,7 @@ from __future__ import annotations
 import colorsys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -125,22 +126,34 @@ class Tabletop(PhysicsWorld):
 
     def stage(self, row: Array, number: int, seed: int, request: Request) -> Staged:
         """Scene `number`: at rest for a still; falling, resting and pushed for a sequence."""
-        v = dict(zip(self.parameters.names, self.parameters.check(row)[0].tolist(), strict=True))
-        still = request.length == 1
+        values = tuple(self.parameters.check(row)[0].tolist())
+        placed, qpos = _scene(values, number, seed, request.length, request.rate)
+        v = _named(values)
+        return Staged(_spec(v, placed), qpos, (*map(_instance, placed), *surfaces(v)))
 
-        def rng(what: str) -> np.random.Generator:
-            return stream(seed, "tabletop", what, number)
 
-        dropped = _objects(v, rng("objects"), rng("rotations"), still=still)
-        if still:
-            placed = _at_rest(v, dropped, rng("places"), rng("drops"))
-            spec = _spec(v, placed)
-            qpos = np.array([[*d.position, *d.quaternion] for d in placed]).reshape(1, -1)
-        else:
-            placed = _placed(v, dropped, _FALL, rng("places"))
-            spec = _spec(v, placed)
-            qpos = motion(spec.compile(), v, request.length, request.rate, rng("drops"))
-        return Staged(spec, qpos, (*map(_instance, placed), *surfaces(v)))
+def _named(values: tuple[float, ...]) -> dict[str, float]:
+    return dict(zip((row.parameter.name for row in TABLE), values, strict=True))
+
+
+@lru_cache(maxsize=1)  # views of one scene that are made in several goes
+def _scene(
+    values: tuple[float, ...], number: int, seed: int, length: int, rate: float
+) -> tuple[tuple[_Dropped, ...], Array]:
+    """The objects of a scene where they are let go or lie, and their motion (T, nq)."""
+    v, still = _named(values), length == 1
+
+    def rng(what: str) -> np.random.Generator:
+        return stream(seed, "tabletop", what, number)
+
+    dropped = _objects(v, rng("objects"), rng("rotations"), still=still)
+    if still:
+        placed = _at_rest(v, dropped, rng("places"), rng("drops"))
+        qpos = np.array([[*d.position, *d.quaternion] for d in placed]).reshape(1, -1)
+    else:
+        placed = _placed(v, dropped, _FALL, rng("places"))
+        qpos = motion(_spec(v, placed).compile(), v, length, rate, rng("drops"))
+    return tuple(placed), qpos
 
 
 def _objects(
