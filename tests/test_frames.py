@@ -243,11 +243,15 @@ def test_a_look_that_changes_nothing_changes_nothing() -> None:
     world = Boxes([(0.3, 0.1, 1)])
     world.categories = (*Boxes.categories, CLUTTER_CATEGORY)
     plain = next(photographs(world, [0], request=request))
-    dressed = next(photographs(world, [0], request=request, look=look_of()))
+    nobody = look_of(light__azimuth=0.5)  # of no light: it is dressed, and looks the same
+    dressed = next(photographs(world, [0], request=request, look=nobody))
     np.testing.assert_array_equal(plain.rgb, dressed.rgb)
     np.testing.assert_array_equal(plain.instances, dressed.instances)
     np.testing.assert_array_equal(plain.depth, dressed.depth)
     assert plain.objects.names == dressed.objects.names
+    default = next(photographs(world, [0], request=request, look=look_of()))
+    np.testing.assert_array_equal(plain.rgb, default.rgb)
+    assert default.parameters.keys() == dressed.parameters.keys()
 
 
 def test_labels_are_seen_through_the_lens() -> None:

@@ -76,15 +76,21 @@ def photographs(
     """Yield the frames of sequences, in order; at each step one for each camera that is asked for."""
     cameras = chosen(world, request)
     drawn = Point(world.parameters) if distribution is None else distribution
-    looks = None if look is None else Looks(look, request, seed)
+    looks = None if look is None or _changes_nothing(look) else Looks(look, request, seed)
+    seen = {} if look is None or looks is not None else dict(zip(look.space.names, look.mean.tolist(), strict=True))
     for number, group in itertools.groupby(sequences, key=lambda s: s // request.views):
         row = drawn.sample(1, stream(seed, "frames", "scene", number))[0]
         staged = world.stage(row, number, seed, request)
-        shapes = None if look is None else stream(seed, "frames", "clutter", number)
+        shapes = None if looks is None else stream(seed, "frames", "clutter", number)
         with Studio(staged, request, world.categories, cameras, shapes) as studio:
             for sequence in group:
-                own = dict(zip(world.parameters.names, row.tolist(), strict=True))
+                own = dict(zip(world.parameters.names, row.tolist(), strict=True)) | seen
                 yield from _sequence(studio, sequence, own, looks, request)
+
+
+def _changes_nothing(look: Distribution) -> bool:
+    """Whether a look is always the scene as the world made it, so that it need not be dressed."""
+    return isinstance(look, Point) and bool((look.value == look.space.default).all())
 
 
 def chosen(world: Stage, request: Request) -> tuple[str, ...]:
