@@ -182,7 +182,7 @@ class _Played:
 
 
 def test_the_machine_with_the_worlds_values_follows_the_world(world: Peg) -> None:
-    """Without hidden effects, the machine's peg goes where the world's does, through the hole's mouth."""
+    """Without hidden effects the machine's peg is where the world's is within 5 mm, through contact and into the hole."""
     machine = HiddenPeg(world, nominal_peg(world))
     row = world.parameters.default
     actions = expert_actions(world, row)
@@ -191,12 +191,12 @@ def test_the_machine_with_the_worlds_values_follows_the_world(world: Peg) -> Non
     machine.reset(positions[0], rates[0], np.zeros(7), rng)
     seen = np.concatenate([machine.step(a, 1) for a in actions[:-1]])
     np.testing.assert_allclose(seen[:, :7], expected[:, :7], atol=2e-3)
-    np.testing.assert_allclose(seen[:150, 7:10], expected[:150, 7:10], atol=2e-3)
+    np.testing.assert_allclose(seen[:, 7:10], expected[:, 7:10], atol=5e-3)
     assert world.task().good(machine.judged()[None])[0]
 
 
 def test_a_hidden_machine_hides_a_box_that_is_elsewhere(world: Peg) -> None:
-    """The box is 10 cm off; who knows everything puts the peg in, in most realities, and who does not never does."""
+    """The box is 5 cm off; who knows everything puts the peg in, in most realities, and who does not seldom does."""
     task, found = world.task(), []
     for number in range(4):
         reality = hidden_peg(world, number)
@@ -209,7 +209,7 @@ def test_a_hidden_machine_hides_a_box_that_is_elsewhere(world: Peg) -> None:
                 plan = np.clip(expert_actions(world, row), task.low, task.high)[::5, task.active]
                 found.append(bool(target.rollout(_Played(plan), 1, seed=0).success[0]))
     assert sum(found[::2]) >= 3
-    assert not any(found[1::2])
+    assert sum(found[1::2]) <= 1
 
 
 def test_the_machine_senses_joints_and_peg_and_repeats_itself(world: Peg) -> None:

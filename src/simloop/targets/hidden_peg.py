@@ -1,4 +1,4 @@
-"""The stand-in of world `peg`: MuJoCo with hidden parameters, a box 10 cm off, and effects the world does not model.
+"""The stand-in of world `peg`: MuJoCo with hidden parameters, a box 5 cm off, and effects the world does not model.
 
     machine = HiddenPeg(world, hidden_peg(world, 7))
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 Seven = tuple[float, ...]
 #: m, how far from where it should be the box stands
-OFF = 0.1
+OFF = 0.05
 #: kg/m^3 and Pa s, of air
 _AIR = (1.2, 1.8e-5)
 
@@ -105,7 +105,7 @@ def nominal_peg(world: World, row: ArrayLike | None = None) -> PegReality:
 def hidden_peg(world: World, number: int) -> PegReality:
     """The hidden reality of that number.
 
-    The hole begins 10 cm from where it should, in any horizontal direction, 2 cm higher or lower, and its axis is
+    The hole begins 5 cm from where it should, in any horizontal direction, 2 cm higher or lower, and its axis is
     turned up to 0.05 rad about each horizontal direction. The rope's length is times or over 1.05, its mass 1.25, its
     stiffness and damping 2; the peg's mass times or over 1.25, friction 1.3; the arm's stiffness and damping 1.25,
     scales 1.05. Commands arrive up to 15 ms late, the tracker's readings 20 ms.

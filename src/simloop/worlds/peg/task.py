@@ -4,7 +4,7 @@
 
 A policy sees the joints' positions, and where the peg's middle is and how fast it moves. A decision is rewarded for the
 peg being near the hole's bottom, more for how deep it is in the hole; less for commands far from where the joints are,
-which strain the servos.
+which strain the servos, and for a peg in haste, which bounces where it should feel its way.
 """
 
 from __future__ import annotations
@@ -23,6 +23,10 @@ from simloop.worlds.task import Task
 _JOINTS, _PEG, _HOLE, _SPEED = slice(0, 7), slice(7, 10), slice(10, 13), slice(20, 23)
 
 
+#: m/s, from which on haste costs no more: a simulation about to diverge is not to outweigh all others
+_FASTEST = 3.0
+
+
 @dataclass(frozen=True, kw_only=True)
 class PegIn(Task):
     """Put the peg into the hole.
@@ -32,12 +36,14 @@ class PegIn(Task):
         reach: m, the distance between the peg and the hole's middle that is worth half of being there.
         start_spread: rad, standard deviation of where each joint starts.
         strain: what a mean square of 1 rad^2 between commands and joints costs.
+        haste: what a square of 1 m^2/s^2 of the peg's speed costs.
     """
 
     deep: float = 0.02
     reach: float = 0.1
     start_spread: float = 0.01
     strain: float = 0.5
+    haste: float = 0.1
 
     def start(self, rng: np.random.Generator) -> tuple[Array, Array]:
         joints = HOME + self.start_spread * rng.standard_normal(len(HOME))
@@ -52,7 +58,8 @@ class PegIn(Task):
         near = 1 / (1 + (middle / self.reach) ** 2)
         inside = np.clip(self._depth(values) / (DEPTH / 2), 0, 1)
         strain = ((action + HOME - before[:, _JOINTS]) ** 2).mean(axis=1)
-        return np.asarray(near + 2 * inside - self.strain * strain)
+        haste = np.minimum((values[:, _SPEED] ** 2).sum(axis=1), _FASTEST**2)
+        return np.asarray(near + 2 * inside - self.strain * strain - self.haste * haste)
 
     def good(self, values: Array) -> NDArray[np.bool_]:
         return self._depth(values) >= self.deep

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 #: m: where the hole begins if nobody moved the box; the hole's width and depth; the peg's largest radius
 BOX, WIDTH, DEPTH, WIDEST = (0.65, 0.0, 0.26), 0.06, 0.1, 0.022
 #: m: how thick its walls are; how long the slopes that lead in are, and how thick; half of what a side is wide
-WALL, LEAD, SLAB, _SIDE = 0.03, 0.06, 0.02, 0.075
+WALL, LEAD, SLAB, _SIDE = 0.03, 0.1, 0.02, 0.1
 SIDES = ("far side", "left side", "near side", "right side")
 #: out of the hole along its axis: up and towards the arm
 AXIS = np.array([-np.sqrt(0.5), 0.0, np.sqrt(0.5)])
