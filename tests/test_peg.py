@@ -182,7 +182,7 @@ class _Played:
 
 
 def test_the_machine_with_the_worlds_values_follows_the_world(world: Peg) -> None:
-    """Without hidden effects the machine's peg is where the world's is within 5 mm, through contact and into the hole."""
+    """Without hidden effects the machine's peg is within 5 mm of the world's, through contact and into the hole."""
     machine = HiddenPeg(world, nominal_peg(world))
     row = world.parameters.default
     actions = expert_actions(world, row)
