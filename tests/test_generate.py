@@ -21,6 +21,9 @@ from simloop.data.plan import MANIFEST
 from simloop.data.store import Dataset
 from simloop.errors import InputError
 from simloop.frames import Request
+from simloop.verbs_data import generate_into
+from simloop.worlds import get_world
+from simloop.worlds.photograph import pictures_in
 from tests.painted import Painted
 
 ROOT = Path(__file__).parents[1]
@@ -261,3 +264,21 @@ def test_the_manifest_stands_before_the_first_shard(tmp_path: Path) -> None:
     make(tmp_path / "data", 20, progress=look)
     assert seen
     assert all(seen)
+
+
+def test_surfaces_wear_the_images_of_a_folder(tmp_path: Path) -> None:
+    """A dataset made with a folder of textures says so by their hash, and is refused where they have changed."""
+    from PIL import Image
+
+    folder = tmp_path / "textures"
+    folder.mkdir()
+    Image.fromarray(np.full((9, 9, 3), 200, dtype=np.uint8)).save(folder / "wall.png")
+    changes = {"size": (16, 16), "passes": (), "textures": str(folder)}
+    made = generate_into(tmp_path / "d", "cube-toss", 1, changes, None, None)
+    assert made.made.manifest.configuration["look hash"] == get_world("cube-toss").looks()["images"].hash
+    Image.fromarray(np.full((9, 9, 3), 90, dtype=np.uint8)).save(folder / "wall.png")
+    pictures_in.cache_clear()
+    with pytest.raises(InputError, match="textures hash was"):
+        generate_into(tmp_path / "d", "cube-toss", 2, changes, None, None)
+    with pytest.raises(InputError, match="say which: --textures FOLDER"):
+        generate_into(tmp_path / "e", "cube-toss", 1, {}, None, "images")

@@ -53,6 +53,9 @@ def generate(
         typer.Option(help="Different draws of a group of appearance parameters, as texture=10; may be repeated."),
     ] = None,
     samples: Annotated[int | None, typer.Option(help="Samples of a pixel against jagged edges.", min=0)] = None,
+    textures: Annotated[
+        str | None, typer.Option(help="A folder of images that surfaces may wear; then looks are drawn from 'images'.")
+    ] = None,
     shadows: Annotated[int | None, typer.Option(help="Side of the shadow map, pixels; 0: no shadows.", min=0)] = None,
     distribution: Drawn = None,
     look: LookOption = None,
@@ -75,7 +78,7 @@ def generate(
     from simloop.verbs_data import changes_of_request, generate_into
 
     changes = changes_of_request(size=size, passes=passes, cameras=cameras, length=length, rate=rate, views=views,
-                                 distinct=distinct, samples=samples, shadows=shadows)  # fmt: skip
+                                 distinct=distinct, samples=samples, shadows=shadows, textures=textures)  # fmt: skip
     with terminal.shown_warnings() as warned, terminal.progress() as show:
         result = generate_into(output, world, frames, changes, distribution, look, workers=workers,
                                executor=executor.value, address=address, seed=seed, resume=resume.value,

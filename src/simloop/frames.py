@@ -273,6 +273,7 @@ class Request:
         views: sequences that share a scene (its objects and their motion) and differ in how it looks.
         distinct: group of appearance parameters (`texture`, `light`, `camera`, `sensor`, ...) -> how many different
             draws of it there are; a group that is not named is drawn for each sequence.
+        textures: a folder of images that surfaces may wear, for looks with the pattern `image`; "" for none.
         samples: samples of a pixel against jagged edges; 0 is one, and fast.
         shadows: side of the shadow map, pixels; 0 for no shadows.
     """
@@ -284,6 +285,7 @@ class Request:
     rate: float = 30.0
     views: int = 1
     distinct: Mapping[str, int] = field(default_factory=dict)
+    textures: str = ""
     samples: int = 0
     shadows: int = 512
 

@@ -38,6 +38,7 @@ def changes_of_request(
     passes: str | None = None,
     cameras: str | None = None,
     distinct: Sequence[str] | None = None,
+    textures: str | None = None,
     **numbers: int | float | None,
 ) -> dict[str, Any]:
     """The fields of a request that are given on a command line: "128x128", "depth,instances", "front", ["light=3"]."""
@@ -49,6 +50,8 @@ def changes_of_request(
         changes["size"] = (int(sides[0]), int(sides[1]))
     if passes is not None:
         changes["passes"] = () if passes in ("", "none") else _listed(passes)
+    if textures is not None:
+        changes["textures"] = textures
     if cameras is not None:
         changes["cameras"] = _listed(cameras)
     if distinct:
@@ -148,7 +151,9 @@ def generate_into(
             " a new folder, or --resume always to start over in this one"
         )
     drawn = distribution_named(found, distribution, "wide")
-    seen = look_named(found, look, "wide")
+    if look == "images" and not changes.get("textures"):
+        raise InputError("--look images: a folder of images is needed; say which: --textures FOLDER")
+    seen = look_named(found, look, "images" if changes.get("textures") else "wide")
     request = Request()
     if before is not None:
         drawn = drawn if distribution else before.distribution()

@@ -40,6 +40,7 @@ from simloop.runs import (
 )
 from simloop.worlds import World, get_world
 from simloop.worlds.description import versions
+from simloop.worlds.photograph import pictures_in
 
 Executor = Literal["processes", "ray"]
 #: s, between two words on how far it is
@@ -75,6 +76,7 @@ def configure(
         "versions": {**versions(world), "pyarrow": pyarrow.__version__, "zlib": zlib.ZLIB_RUNTIME_VERSION},
         "categories": [asdict(c) for c in world.categories],
         "request": request.to_dict(),
+        **({"textures hash": pictures_in(request.textures).hash} if request.textures else {}),
         "seed": seed,
         "distribution": drawn.to_dict(),
         "distribution hash": drawn.hash,

@@ -124,6 +124,8 @@ class Canvas:
         import mujoco
 
         self._data, self._camera.fixedcamid = data, camera
+        # endless planes are laid where the scene's camera is, which would be the one of before
+        mujoco.mjv_updateCamera(self._model, data, self._camera, self._scene)
         mujoco.mjv_updateScene(
             self._model, data, self._option, None, self._camera, mujoco.mjtCatBit.mjCAT_ALL.value, self._scene
         )

@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -25,6 +26,7 @@ from simloop.randomness import stream
 from simloop.sensor import sense, sense_depth, sensor_distributions, sensor_space
 from simloop.worlds.appearance import (
     Applied,
+    Images,
     Look,
     Streams,
     appearance_distributions,
@@ -208,7 +210,8 @@ class Studio:
         staged.write(self.model)
         self.cameras, self.categories = tuple(cameras), tuple(categories)
         self._staged, self._request = staged, request
-        self._look = None if shapes is None else Look(self.model, shapes, qpos=staged.qpos[0])
+        images = pictures_in(request.textures) if request.textures else None
+        self._look = None if shapes is None else Look(self.model, shapes, qpos=staged.qpos[0], images=images)
         self._applied: Applied | None = None
         self._lenses: dict[str, Lens] = {}
         clutter = () if self._look is None else self._look.clutter
@@ -335,16 +338,25 @@ def _picked(geoms: NDArray[np.int32], lens: Lens) -> NDArray[np.int32]:
     return lens.pick(geoms + 1) - 1
 
 
+@lru_cache(maxsize=4)
+def pictures_in(folder: str) -> Images:
+    """The images of a folder, read once."""
+    return Images(folder)
+
+
 def look_space() -> ParameterSpace:
     """What may vary in how any scene that MuJoCo draws is seen: appearance, lens and sensor."""
     return ParameterSpace([*appearance_space(), *sensor_space()])
 
 
 def look_distributions() -> dict[str, Distribution]:
-    """`default`, which changes nothing, and `wide`, as far as someone would go by hand."""
-    parts: list[Any] = [appearance_distributions()["wide"], sensor_distributions()["wide"]]
-    low, high = (np.concatenate([getattr(p, end) for p in parts]) for end in ("low", "high"))
-    return {"default": Point(look_space()), "wide": Uniform(look_space(), low, high)}
+    """`default`, which changes nothing; `wide`, as far as someone would go by hand; `images`, of a folder, too."""
+    found: dict[str, Distribution] = {"default": Point(look_space())}
+    for name in ("wide", "images"):
+        parts: list[Any] = [appearance_distributions()[name], sensor_distributions()["wide"]]
+        low, high = (np.concatenate([getattr(p, end) for p in parts]) for end in ("low", "high"))
+        found[name] = Uniform(look_space(), low, high)
+    return found
 
 
 def depth_unit(reach: float) -> float:

@@ -17,7 +17,8 @@ CLUTTER = 8
 #: the most lights beside the world's own
 LIGHTS = 4
 
-_KINDS = ("mixed", *textures.KINDS)
+#: what `texture.kind` may be; images need a folder
+_KINDS = ("mixed", *textures.KINDS, "image")
 
 
 def _row(
@@ -31,14 +32,13 @@ def _row(
     return parameter, wide
 
 
-def _table(images: bool) -> list[tuple[Parameter, tuple[float, float]]]:
+def _table() -> list[tuple[Parameter, tuple[float, float]]]:
     """The parameters, each with its range in `wide`."""
-    kinds = (*_KINDS, "image") if images else _KINDS
-    last, pi = len(kinds) - 1, float(np.pi)
+    last, pi = len(_KINDS) - 1, float(np.pi)
     return [
         _row("texture.share", 0, 0, 1, (0, 1), "part of the surfaces that get a pattern"),
         _row("texture.recolour", 0, 0, 1, (0, 1), "part of the other surfaces that get a colour"),
-        _row("texture.kind", 0, 0, last, (0, last), "what patterns there are", choices=kinds),
+        _row("texture.kind", 0, 0, last, (0, last - 1), "what patterns there are", choices=_KINDS),
         _row("texture.scale", 1, 4, 16, (1, 16), "how often a pattern repeats across a face", log=True),
         _row("texture.contrast", 0, 1, 1, (0.1, 1), "how far a pattern's two colours are apart"),
         _row("texture.hue", 0, 0, 1, (0, 1), "middle of the hues, as a part of the colour wheel from red"),
@@ -72,13 +72,18 @@ def _table(images: bool) -> list[tuple[Parameter, tuple[float, float]]]:
     ]  # fmt: skip
 
 
-def appearance_space(*, images: bool = False) -> ParameterSpace:
-    """The parameters of how a scene looks; with `images` a pattern may be an image of a folder."""
-    return ParameterSpace([p for p, _ in _table(images)])
+def appearance_space() -> ParameterSpace:
+    """The parameters of how a scene looks."""
+    return ParameterSpace([p for p, _ in _table()])
 
 
-def appearance_distributions(*, images: bool = False) -> dict[str, Distribution]:
-    """`default`, the scene as the world made it, and `wide`, as far as someone would go by hand."""
-    space = appearance_space(images=images)
-    low, high = np.array([wide for _, wide in _table(images)]).T
-    return {"default": Point(space), "wide": Uniform(space, low, high)}
+def appearance_distributions() -> dict[str, Distribution]:
+    """`default`, the scene as the world made it; `wide`, as far as someone would go by hand; `images`.
+
+    `images` is `wide` with the images of a folder among the patterns.
+    """
+    space = appearance_space()
+    low, high = np.array([wide for _, wide in _table()]).T
+    further = high.copy()
+    further[space.index("texture.kind")] = len(_KINDS) - 1
+    return {"default": Point(space), "wide": Uniform(space, low, high), "images": Uniform(space, low, further)}

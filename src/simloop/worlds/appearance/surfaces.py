@@ -148,7 +148,9 @@ class Surfaces:
         first, second = _colours(v, rng, 2)
         if kind == "image":
             if self._images is None:
-                raise InputError("texture.kind is image, but no folder of images was given")
+                raise InputError(
+                    "texture.kind is image, but no folder of images was given; say which: --textures FOLDER"
+                )
             return self._images.texture(side, rng)
         scale, contrast = v["texture.scale"], v["texture.contrast"]
         return textures.texture(kind, side, rng, first=first, second=second, scale=scale, contrast=contrast)
