@@ -75,8 +75,11 @@ class Album:
 def run() -> None:
     """Print the tables."""
     arms = [Arm("none", ()), *(Arm(g, (g,)) for g in _GROUPS), Arm("all", _GROUPS)]
-    order = [arms[0], arms[-1], *arms[1:-1]]  # what matters most first
-    scores = {arm.name: [score(arm, seed) for seed in _SEEDS] for arm in order}
+    for first in ([arms[0], arms[-1]], arms):  # what matters most is there first
+        scores = {arm.name: list[float]() for arm in arms}
+        for seed in _SEEDS:
+            for arm in first:
+                scores[arm.name].append(score(arm, seed))
     none = np.array(scores["none"])
     rows = []
     for arm in arms:
