@@ -13,7 +13,7 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-__version__ = "0.1.0"
+__version__ = "0.4.0"
 
 _HOMES = {
     "simloop.adapt": ["Adaptation", "Comparison", "Hierarchical", "LeastSquares", "SimOpt", "get_method"],
