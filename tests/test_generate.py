@@ -170,6 +170,30 @@ def test_killed_fifty_times_nothing_is_lost_or_doubled(tmp_path: Path, workers: 
     assert [f.index for f in Dataset.open(folder)] == [i for i in range(6000) for _ in range(2)]
 
 
+@pytest.mark.slow
+def test_drawn_images_are_the_same_bytes_too(tmp_path: Path) -> None:
+    """The table, drawn and dressed: 1, 2 and 8 workers, and twenty kills at random moments, end in the same files."""
+    options = ("tabletop", "-n", "300", "--size", "32x32", "--views", "20", "--seed", "5", "-o")
+    command = [sys.executable, "-m", "simloop.cli", "generate", *options]
+    for workers in (1, 2, 8):
+        subprocess.run([*command, str(tmp_path / str(workers)), "--workers", str(workers)], check=True)
+    folder, rng, at_work = tmp_path / "killed", np.random.default_rng(0), 0
+    for _ in range(20):
+        process = subprocess.Popen([*command, str(folder)], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        until = time.monotonic() + 60
+        while time.monotonic() < until and process.poll() is None and not list(folder.glob(".*.part")):
+            time.sleep(0.02)
+        time.sleep(rng.uniform(0, 4))
+        at_work += process.poll() is None
+        process.kill()
+        process.wait()
+    assert at_work > 2
+    subprocess.run([*command, str(folder)], check=True)
+    whole = content(tmp_path / "1")
+    for name in ("2", "8", "killed"):
+        assert content(tmp_path / name) == whole, name
+
+
 def test_control_c_leaves_a_folder_that_goes_on(expected: dict[str, str], tmp_path: Path) -> None:
     """Ctrl-C, which reaches all processes, leaves whole shards and nothing half made."""
     folder = tmp_path / "data"
