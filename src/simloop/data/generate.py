@@ -73,7 +73,12 @@ def configure(
     seen = look or world.looks().get("default")
     configuration = {
         "world": {"name": world.name, "content": world.content()},
-        "versions": {**versions(world), "pyarrow": pyarrow.__version__, "zlib": zlib.ZLIB_RUNTIME_VERSION},
+        "versions": {
+            **versions(world),
+            **world.graphics(),
+            "pyarrow": pyarrow.__version__,
+            "zlib": zlib.ZLIB_RUNTIME_VERSION,
+        },
         "categories": [asdict(c) for c in world.categories],
         "request": request.to_dict(),
         **({"textures hash": pictures_in(request.textures).hash} if request.textures else {}),

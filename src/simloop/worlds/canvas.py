@@ -60,6 +60,14 @@ def backends() -> tuple[str, ...]:
     return ("egl", "osmesa", "glfw") if sys.platform == "linux" else ("cgl",) if sys.platform == "darwin" else ("glfw",)
 
 
+def graphics() -> str:
+    """What draws here, as OpenGL names it: another one may give other pixels."""
+    _gl().make_current()
+    from OpenGL import GL  # chosen when the context was made
+
+    return " ".join(GL.glGetString(name).decode() for name in (GL.GL_RENDERER, GL.GL_VERSION))
+
+
 class Canvas:
     """Pictures of one size of whatever model is loaded.
 

@@ -413,6 +413,11 @@ class PhysicsWorld(World):
             self, sequences, request=request or Request(), distribution=distribution, look=look, seed=seed
         )
 
+    def graphics(self) -> dict[str, str]:
+        from simloop.worlds.canvas import graphics
+
+        return {"graphics": graphics()}
+
     @property
     def look(self) -> ParameterSpace:
         from simloop.worlds.photograph import look_space

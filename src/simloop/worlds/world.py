@@ -120,6 +120,10 @@ class World(ABC):
         """The kinds of objects that its frames are labelled with."""
         return ()
 
+    def graphics(self) -> dict[str, str]:
+        """What draws its frames, beside `versions`: another one may give other pixels."""
+        return {}
+
     @property
     def look(self) -> ParameterSpace:
         """What may vary in how the world is seen: parameters of kind appearance and sensing."""
