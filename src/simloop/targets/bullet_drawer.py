@@ -171,6 +171,7 @@ class BulletDrawer(Machine):
         self.actions, self.dt = world.actions, world.control_dt
         self._all, self._reality = world.channels, reality
         self._substeps = round(self.dt / STEP)
+        self._servos = tuple(zip(reality.stiffness, HOME, reality.scale, TORQUE, reality.damping, strict=True))
         self._bullet, self._client = bullet_client()
         self._arm, self._cabinet = load_urdf(self._client, _arm_urdf()), load_urdf(self._client, _cabinet_urdf(reality))
         count = self._bullet.getNumJoints(self._arm, physicsClientId=self._client)
@@ -229,12 +230,10 @@ class BulletDrawer(Machine):
     def _advance(self, command: list[float]) -> None:
         engine, client, reality = self._bullet, {"physicsClientId": self._client}, self._reality
         states = engine.getJointStates(self._arm, (*self._seven, *self._fingers), **client)
-        torques = [
-            min(max(k * (home + scale * u - q[0]), -most), most) - d * q[1]
-            for k, home, scale, u, q, most, d in zip(
-                reality.stiffness, HOME, reality.scale, command[:7], states[:7], TORQUE, reality.damping, strict=True
-            )
-        ]
+        torques = []
+        for (k, home, scale, most, d), u, (q, w, *_) in zip(self._servos, command, states, strict=False):
+            pull = k * (home + scale * u - q)
+            torques.append((most if pull > most else -most if pull < -most else pull) - d * w)
         engine.setJointMotorControlArray(self._arm, self._seven, engine.TORQUE_CONTROL, forces=torques, **client)
         places = [s[0] for s in states[7:]]
         mean = sum(places) / 2

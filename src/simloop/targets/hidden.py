@@ -14,6 +14,7 @@ of the world's parameters describes them.
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -48,14 +49,22 @@ class CommandLine:
         self._now = 0
         #: of each motor, (time step that it reaches the motor at, command), in the order in which they were given
         self._sent: list[list[tuple[int, float]]] = [[(0, float(u))] for u in rest]
+        self._acting = [float(u) for u in rest]
+        #: the time step at which a command on its way arrives next
+        self._due: float = math.inf
 
     def send(self, motor: int, command: float, delay: float) -> None:
         """Give a motor a command that reaches it after `delay` s, rounded to time steps."""
-        self._sent[motor].append((self._now + round(delay / STEP), command))
+        when = self._now + round(delay / STEP)
+        self._sent[motor].append((when, command))
+        self._due = min(self._due, when)
 
     def arrived(self) -> list[float]:
         """What the motors act on now: of the commands that have arrived, the last that was given."""
-        return [self._arrived(sent) for sent in self._sent]
+        if self._now >= self._due:
+            self._acting = [self._arrived(sent) for sent in self._sent]
+            self._due = min((when for sent in self._sent for when, _ in sent[1:]), default=math.inf)
+        return self._acting
 
     def tick(self) -> None:
         """Let a time step pass."""
