@@ -62,7 +62,7 @@ def test_adr_widens_where_the_policy_does_well_alone():
     limit = WORLD.parameters.default[j] * 1.05
     current = curriculum.begin(WORLD)
     for _ in range(14):
-        current = curriculum.widen(current, probe_of(lambda rows: rows[:, j] < limit))
+        current = curriculum.widen(WORLD, current, probe_of(lambda rows: rows[:, j] < limit))
     wide = WORLD.distribution("wide")
     others = np.arange(len(WORLD.parameters)) != j
     assert np.allclose(current.low, wide.low)
@@ -75,14 +75,14 @@ def test_doraemon_widens_until_success_binds():
     curriculum = EntropyMaximisation()
     current = first = curriculum.begin(WORLD)
     for _ in range(6):
-        current = curriculum.widen(current, probe_of(lambda rows: np.ones(len(rows), bool)))
+        current = curriculum.widen(WORLD, current, probe_of(lambda rows: np.ones(len(rows), bool)))
         assert kl_divergence(current, first) > 0
     assert entropy(current) > entropy(first) + 5
     j = WORLD.parameters.index("link1.mass")
     default = WORLD.parameters.default[j]
     held = curriculum.begin(WORLD)
     for _ in range(12):
-        held = curriculum.widen(held, probe_of(lambda rows: np.abs(rows[:, j] / default - 1) < 0.03))
+        held = curriculum.widen(WORLD, held, probe_of(lambda rows: np.abs(rows[:, j] / default - 1) < 0.03))
     rows = held.sample(4000, stream(1, "held"))
     assert 0.3 < (np.abs(rows[:, j] / default - 1) < 0.03).mean() < 0.7
 
@@ -91,7 +91,7 @@ def test_doraemon_steps_within_its_divergence():
     """One step goes no further than its KL bound."""
     curriculum = EntropyMaximisation(kl=0.3)
     first = curriculum.begin(WORLD)
-    second = curriculum.widen(first, probe_of(lambda rows: np.ones(len(rows), bool)))
+    second = curriculum.widen(WORLD, first, probe_of(lambda rows: np.ones(len(rows), bool)))
     assert 0.2 < kl_divergence(second, first) <= 0.32
 
 

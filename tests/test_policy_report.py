@@ -355,7 +355,10 @@ def test_the_command_line_knows_both_kinds_of_loop_and_goes_on(
         (("learn:", "lern:"), "line 5: unknown key 'lern' (did you mean 'learn'?)"),
         (("again:", "agian:"), "line 9: unknown key 'learn.agian' (did you mean 'again'?)"),
         (("method: simopt", "method: simotp"), "adapt: unknown method 'simotp' (did you mean 'simopt'?)"),
-        (("[none, wide]", "[none, wyde]"), "arms.1: input should be 'none' or 'wide', got 'wyde'"),
+        (
+            ("[none, wide]", "[none, wyde]"),
+            "arms.1: input should be 'none', 'wide', 'adr', 'doraemon' or 'oracle', got 'wyde'",
+        ),
         (("batch: 64", "bach: 64"), "learn: unknown option of ppo: 'bach' (did you mean 'batch'?)"),
         (("standin:double-pendulum@", "standin:duoble-pendulum@"), "write 'standin:double-pendulum/c1'"),
     ],

@@ -172,7 +172,8 @@ class Loop:
             steps: decisions to take.
             progress: told of each chunk.
             begin_from: the name of the training to begin from.
-            learner, world: other ones than the loop's.
+            learner: another one than the loop's.
+            world: where to train, if not in the loop's.
             more: what the record says otherwise than the learner.
         """
         folder = self.run.folder / name

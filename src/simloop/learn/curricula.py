@@ -3,7 +3,7 @@
     current = curriculum.begin(world)
     for ...:
         policy = train in worlds drawn from current
-        current = curriculum.widen(current, probe)         # probe(distribution, episodes) -> Score of the policy
+        current = curriculum.widen(world, current, probe)  # probe(distribution, episodes) -> Score of the policy
 
 `adr`: OpenAI et al., "Solving Rubik's Cube with a Robot Hand" (arXiv 1910.07113), section 5: ranges around the default
 whose ends move outwards where the policy does well at them, and inwards where it does badly. Departure: ends are
@@ -45,8 +45,8 @@ class Curriculum(ABC):
         """Return the first, narrow distribution."""
 
     @abstractmethod
-    def widen(self, current: Distribution, probe: Probe) -> Distribution:
-        """Return the next distribution, after asking how the policy does."""
+    def widen(self, world: World, current: Distribution, probe: Probe) -> Distribution:
+        """Return the next distribution, after asking how the policy does under the present one."""
 
 
 def _widest(world: World) -> Uniform:
@@ -79,13 +79,13 @@ class AutomaticRandomisation(Curriculum):
         centre, reach = np.clip(space.to_scale(space.default), a, b), self.step * (b - a)
         low = np.clip(centre - reach / 2, a, b - 0.01 * (b - a))
         high = np.clip(centre + reach / 2, a + 0.01 * (b - a), b)
-        return Range(space, space.from_scale(low), space.from_scale(high), wide)
+        return Uniform(space, space.from_scale(low), space.from_scale(high))
 
-    def widen(self, current: Distribution, probe: Probe) -> Distribution:
-        assert isinstance(current, Range)
-        space = current.space
+    def widen(self, world: World, current: Distribution, probe: Probe) -> Uniform:
+        assert isinstance(current, Uniform)
+        wide, space = _widest(world), current.space
         ends = np.stack([space.to_scale(current.low), space.to_scale(current.high)])
-        most = np.stack([space.to_scale(current.widest.low), space.to_scale(current.widest.high)])
+        most = np.stack([space.to_scale(wide.low), space.to_scale(wide.high)])
         moved = ends.copy()
         for j in range(len(space)):
             for end in range(2):
@@ -97,15 +97,7 @@ class AutomaticRandomisation(Curriculum):
         default = np.clip(space.to_scale(space.default), *most)
         moved[0] = np.clip(moved[0], most[0], np.maximum(default - least, most[0]))
         moved[1] = np.clip(moved[1], np.minimum(default + least, most[1]), most[1])
-        return Range(space, space.from_scale(moved[0]), space.from_scale(moved[1]), current.widest)
-
-
-class Range(Uniform):
-    """A uniform distribution that knows the widest that it may become."""
-
-    def __init__(self, space: object, low: object, high: object, widest: Uniform) -> None:
-        super().__init__(space, low, high)  # type: ignore[arg-type]
-        self.widest = widest
+        return Uniform(space, space.from_scale(moved[0]), space.from_scale(moved[1]))
 
 
 class _AtEnd(Uniform):
@@ -145,7 +137,7 @@ class EntropyMaximisation(Curriculum):
         exponents = np.maximum(self.concentration * np.stack([centre, 1 - centre]), 1.0)
         return Beta(space, wide.low, wide.high, *exponents)
 
-    def widen(self, current: Distribution, probe: Probe) -> Distribution:
+    def widen(self, world: World, current: Distribution, probe: Probe) -> Beta:
         assert isinstance(current, Beta)
         score = probe(current, self.episodes)
         rows = score.parameters[:, : len(current.space)]

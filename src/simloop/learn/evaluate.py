@@ -84,6 +84,37 @@ def difference_interval(k: int, n: int, j: int, m: int) -> tuple[float, float]:
     return p - q - math.hypot(p - a, d - q), p - q + math.hypot(b - p, q - c)
 
 
+def ratio_interval(k: int, n: int, j: int, m: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Interval of the ratio (k / n) / (j / m) of two rates of success, of independent episodes; infinite where j is 0.
+
+    The ratios that a score test of the two rates does not reject (Koopman, Biometrics 40, 1984).
+    """
+    from scipy.optimize import brentq
+    from scipy.stats import chi2
+
+    most = float(chi2.ppf(confidence, 1))
+
+    def apart(log_ratio: float) -> float:
+        """Koopman's statistic of a ratio, less what it may be."""
+        ratio = math.exp(log_ratio)
+        a, b, c = ratio * (n + m), ratio * (n + j) + k + m, k + j
+        q = (b - math.sqrt(max(b * b - 4 * a * c, 0.0))) / (2 * a)  # the second rate that fits best under this ratio
+        return _misfit(k, n, min(ratio * q, 1.0)) + _misfit(j, m, q) - most
+
+    if k == 0 and j == 0:
+        return 0.0, math.inf
+    seen = math.log((k or 0.5) / n * m / (j or 0.5))
+    low = 0.0 if k == 0 else math.exp(brentq(apart, seen - 20, seen))
+    high = math.inf if j == 0 else math.exp(brentq(apart, seen, seen + 20))
+    return low, high
+
+
+def _misfit(successes: int, episodes: int, rate: float) -> float:
+    """Pearson's statistic of a count of successes under a rate."""
+    apart, spread = successes - episodes * rate, episodes * rate * (1 - rate)
+    return apart**2 / max(spread, 1e-9) if abs(apart) > 1e-6 else 0.0
+
+
 def evaluate(
     world: World,
     task: Task,

@@ -17,9 +17,14 @@ def randomisation(world: World, task: Task, name: str | None) -> Distribution:
     """
     found = world.distribution(name or "default")
     by_hand = name in world.distributions() and not isinstance(found, Point)
-    if not by_hand or not task.sensing:
-        return found
+    return with_sensing(world, task, found) if by_hand else found
+
+
+def with_sensing(world: World, task: Task, distribution: Distribution) -> Distribution:
+    """A distribution with the task's errors of sensors, each uniform between the task's least and largest."""
+    if not task.sensing:
+        return distribution
     unknown = sorted(set(task.sensing) - set(spread_channels(world)))
     if unknown:
         raise InputError(f"task {task.name!r} trains with {unknown[0]!r}, which world {world.name!r} does not have")
-    return with_errors(world, found, task.sensing)
+    return with_errors(world, distribution, task.sensing)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 
     from simloop.learn.sb3 import BaselinesEnvironment
 
-#: about how many s of training lie between two states that are kept
-_CHUNK_SECONDS = 15.0
 #: what observations, centred and scaled, are clipped to
 _CLIP = 10.0
 
@@ -70,6 +68,15 @@ class Reinforcement(Learner):
     @abstractmethod
     def weights(self, model: Any) -> tuple[dict[str, Any], str, str]:
         """The policy's weights as `Policy` names them, its activation, and how its output is squashed."""
+
+    def part(self, begin: float, end: float) -> Self:
+        """The learner for one part of a training, from where `begin` of it is done to where `end` of it is."""
+        return self
+
+    def on_few(self, envs: int) -> Self:
+        """The learner on at most so many episodes at once; its updates see as much, its states are kept more often."""
+        fewer = min(envs, self.envs)
+        return replace(self, envs=fewer, chunk=max(1, self.chunk // 16 * self.envs // fewer))
 
     def _adapter(self, environment: Environment) -> BaselinesEnvironment:
         """The running batch as Stable-Baselines3 wants it."""
@@ -255,6 +262,13 @@ class PPO(Reinforcement):
     def rate(self, done: float) -> float:
         return self.learning_rate * (1 - done * (1 - self.last_rate))
 
+    def part(self, begin: float, end: float) -> Self:
+        return replace(self, learning_rate=self.rate(begin), last_rate=self.rate(end) / self.rate(begin))
+
+    def on_few(self, envs: int) -> Self:
+        few = super().on_few(envs)
+        return replace(few, horizon=self.horizon * self.envs // few.envs)
+
     def _options(self, seed: int) -> dict[str, Any]:
         return {"n_steps": self.horizon, "batch_size": self.batch, "n_epochs": self.epochs, "gamma": self.discount,
                 "gae_lambda": self.gae, "clip_range": self.clip, "target_kl": self.target_kl,
@@ -335,6 +349,9 @@ class SAC(Reinforcement):
             buffer_size=self.buffer, learning_starts=self.warmup, train_freq=1, gradient_steps=self.updates, seed=seed,
             device="cpu", policy_kwargs={"net_arch": list(self.hidden)},
         )  # fmt: skip
+
+    def on_few(self, envs: int) -> Self:
+        return replace(self, chunk=max(1, self.chunk // 16))  # what it remembers is of that many episodes at once
 
     def weights(self, model: Any) -> tuple[dict[str, Any], str, str]:
         return _perceptron([*model.actor.latent_pi, model.actor.mu]), "relu", "tanh"

@@ -8,7 +8,9 @@ from typing import ClassVar, Literal
 from markupsafe import Markup
 
 #: how a legend's swatch is drawn: the same colours and marks as in the figures
-Swatch = Literal["ink", "dashed", "thin", "accent", "band", "bracket", "tick", "dot", "hollow", "open"]
+Swatch = Literal[
+    "ink", "dashed", "dotted", "ink-dashed", "thin", "accent", "band", "bracket", "tick", "dot", "hollow", "open"
+]
 Tone = Literal["plain", "quiet", "warning"]
 
 

@@ -9,7 +9,7 @@ from simloop.loop import years_in_an_hour
 from simloop.report import figures
 from simloop.report.blocks import Cell, Picture, Row, Section, Swatch, Table, Text
 from simloop.report.figures import ACCENT, INK, MUTED, RULE
-from simloop.report.learned import Learned, Scored, Trainee
+from simloop.report.learned import ORACLE, Learned, Scored, Trainee
 from simloop.report.opening import ARMS, place, rate
 from simloop.report.quantities import NOTHING, number, percent, span
 
@@ -59,10 +59,15 @@ def _picture(outcome: Learned, trainees: list[Trainee]) -> Picture:
     said = "; ".join(f"{_named(outcome, t)} {percent(t.real.success)}" for t in trainees if t.real)
     label = f"Success on the target: {said}"
     wide, narrow = figures.draw_both("iterations", label, draw)
+    oracle = (
+        ", except the oracle: it goes on from iteration 0 on the target itself, with its reward"
+        if ORACLE in outcome.arms
+        else ""
+    )
     caption = (
         "Rates of success with 95 % intervals (Wilson). Iteration 0 was trained before any rollout on the target; each"
         " further one after the randomisation had been moved by the rollouts so far. Policies in grey took as many"
-        " decisions of training as all iterations together, and never met the target."
+        f" decisions of training as all iterations together, and never met the target{oracle}."
     )
     target, real = outcome.target_of_figure("score")
     where = "target" if real else "target (NOT REAL)"
@@ -79,7 +84,10 @@ def _table(outcome: Learned) -> Table:
         decisions += trainee.curve.steps if trainee.curve else 0
         acted = outcome.seconds_of_acting(i)
         rows.append(_row(trainee.name, trainee, decisions, NOTHING if acted is None else number(acted), strong=True))
-    rows += [_row(_named(outcome, t), t, t.curve.steps if t.curve else 0, "0") for t in outcome.arms.values()]
+    for name, t in outcome.arms.items():
+        first = outcome.trainees[0].curve if name == ORACLE else None
+        steps = sum(c.steps for c in (first, t.curve) if c)
+        rows.append(_row(_named(outcome, t), t, steps, number(t.curve.acted) if t.curve else NOTHING))
     head = ("policy", "success on the target", "return", "success in simulation", "decisions of training so far",
             "s of acting that it learned from")  # fmt: skip
     return Table(f"The same in numbers, with 95 % intervals.{outcome.not_real}", head, tuple(rows))

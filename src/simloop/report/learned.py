@@ -16,12 +16,16 @@ from typing import Any, Literal, TypeVar
 from simloop.adapt import Adaptation
 from simloop.distributions import Distribution
 from simloop.errors import InputError
+from simloop.learn.curricula import CURRICULA
 from simloop.parameters import ParameterSpace
+from simloop.policy_arms import PARTS
 from simloop.report.outcome import Which, parsed
 from simloop.report.stages import Replays, without_folders
 from simloop.runs import read_run
 
 T = TypeVar("T")
+#: the arm that learned on the target itself
+ORACLE = "oracle"
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,8 @@ class Curve:
     wall_seconds: float
     points: tuple[tuple[int, float, float], ...]
     diverged: int
+    #: s of acting on the target that it learned from
+    acted: float = 0.0
 
     @classmethod
     def from_dict(cls, record: dict[str, Any]) -> Curve:
@@ -71,6 +77,7 @@ class Curve:
             points=tuple((int(h["steps"]), float(h["success"]), float(h["return"]))
                          for h in history if h.get("success") is not None and h.get("return") is not None),
             diverged=sum(int(h.get("diverged") or 0) for h in history),
+            acted=float(record.get("seconds of acting", 0.0)),
         )  # fmt: skip
 
 
@@ -145,7 +152,9 @@ class Learned:
         result: what `read_run` gives.
         live: the live target; None where there is none.
         trainees: the policies of a loop's iterations in order, or the one of a training.
-        arms: policies of a loop as long trained that never met the target, by name.
+        arms: what stands beside a loop, by name: policies as long trained that never met the target, and the oracle.
+        widened: of arms whose randomisation was widened, each part's decisions before it and its distribution.
+        widest: the ranges by hand that these widen to.
         scores: of a training, by the name of what it was scored in.
         fits: adaptations by what each followed, as "simopt after iteration 0".
         acted: what was done on the target, by iteration.
@@ -167,6 +176,8 @@ class Learned:
     space: ParameterSpace
     versions: dict[str, str]
     missing: tuple[str, ...]
+    widened: dict[str, tuple[tuple[int, Distribution], ...]] = field(default_factory=dict)
+    widest: Distribution | None = None
     asked: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -250,6 +261,7 @@ class Learned:
 
         trainees: list[Trainee] = []
         arms, fits, acted, beside = {}, {}, {}, {}
+        widened: dict[str, tuple[tuple[int, Distribution], ...]] = {}
         if kind == "loop":
             for i in range(int(configuration["policy loop"]["iterations"]) + 1):
                 drawn = stage(f"distribution-{i}", Distribution.from_dict, None)
@@ -264,6 +276,17 @@ class Learned:
                 if compared is not None:
                     beside[i] = compared
             arms = {str(a): trainee(f"arm-{a}", None) for a in configuration["policy loop"]["arms"]}
+            for a in arms:
+                parts: list[tuple[int, Distribution]] = []
+                begins = 0
+                for k in range(PARTS):
+                    within = stage(f"distribution-arm-{a}-{k}", Distribution.from_dict, None)
+                    curve = stage(f"train-arm-{a}-{k}", Curve.from_dict, None)
+                    if within is not None and curve is not None:
+                        parts.append((begins, within))
+                        begins += curve.steps
+                if parts:
+                    widened[a] = tuple(parts)
         else:
             given = parsed(manifest, lambda: configuration["train"].get("distribution"))
             drawn = parsed(manifest, lambda: Distribution.from_dict(given) if given else None)
@@ -282,6 +305,8 @@ class Learned:
             beside=beside,
             space=parsed(manifest, lambda: ParameterSpace.from_dict(configuration["world"]["parameters"])),
             versions=stage("versions", lambda s: {str(k): str(v) for k, v in s.items()}, {}),
+            widened=widened,
+            widest=next((w for a in widened if (w := stage(f"widest-arm-{a}", Distribution.from_dict, None))), None),
             missing=tuple(name for name in expected if name not in stages),
             asked=stage("asked", dict, {}),
         )
@@ -303,5 +328,8 @@ def _expected(configuration: dict[str, Any]) -> list[str]:
             adapted = [f"adapt-{i + 1}"] if file["adapt"] != "none" else []
             names += [f"acted-iteration-{i}", *adapted, f"beside-{i}"]
     for arm in file["arms"]:
+        if arm in CURRICULA:
+            for k in range(PARTS):
+                names += [f"distribution-arm-{arm}-{k}", f"train-arm-{arm}-{k}"]
         names += [f"train-arm-{arm}", f"score-arm-{arm}"]
     return [*names, "versions"]

@@ -10,7 +10,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from simloop.report import figures
 from simloop.report.blocks import Picture, Section, Swatch
 from simloop.report.figures import ACCENT, INK, MUTED, RULE
-from simloop.report.learned import Learned
+from simloop.report.learned import ORACLE, Learned
 from simloop.report.opening import ARMS
 from simloop.report.quantities import count, number, percent
 
@@ -18,6 +18,9 @@ from simloop.report.quantities import count, number, percent
 _STYLES: tuple[tuple[str, float, tuple[float, ...], Swatch], ...] = (
     (MUTED, 1.2, (3, 2), "dashed"),
     (INK, 1.0, (), "ink"),
+    (MUTED, 1.4, (1, 2), "dotted"),
+    (INK, 1.2, (4, 3), "ink-dashed"),
+    (MUTED, 0.8, (), "thin"),
 )
 
 
@@ -90,9 +93,12 @@ def _picture(outcome: Learned, own: Line, arms: dict[str, Line], column: int) ->
         if len(own.begins) > 1
         else ""
     )
+    oracle = (
+        " The oracle's curve is of the target itself, from where iteration 0 ended." if ORACLE in outcome.arms else ""
+    )
     caption = (
         f"From {said(first)} to {said(last)}, of the episodes that ended in each part of the training, each curve in"
-        f" its own distribution and with its exploration.{begins}"
+        f" its own distribution and with its exploration.{begins}{oracle}"
     )
     target, real = outcome.target_of_figure("none")
     legend: tuple[tuple[Swatch, str], ...] = (

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from simloop.learn import evaluate
 from simloop.report.blocks import Block, Points, Section, Text
-from simloop.report.learned import Learned, Scored, Trainee
+from simloop.report.learned import ORACLE, Learned, Scored, Trainee
 from simloop.report.quantities import count, number, percent
 from simloop.report.stages import without_folders
 from simloop.report.summary import not_real
 
-#: how arms are spoken of: as long trained, without the target
-ARMS = {"none": "without the target", "wide": "under wide ranges"}
+#: how arms are spoken of: as long trained, without the target; the oracle on it
+ARMS = {
+    "none": "without the target",
+    "wide": "under wide ranges",
+    "adr": "under ranges widened by adr",
+    "doraemon": "under ranges widened by doraemon",
+    ORACLE: "on the target itself",
+}
 
 
 def headline(outcome: Learned) -> str:
@@ -31,8 +37,11 @@ def _of_loop(outcome: Learned) -> str:
         f"{after} the policy does its task ({outcome.task['summary']}) in {rate(last.real)} of"
         f" {count(last.real.episodes, 'episode')} on {live.spoken}"
     )
-    beside = [f"{ARMS.get(name, name)} {percent(arm.real.success)}" for name, arm in outcome.arms.items() if arm.real]
-    return f"{said}; trained as long {', '.join(beside)}." if beside else f"{said}."
+    beside = [f"{ARMS.get(name, name)} {percent(arm.real.success)}" for name, arm in outcome.arms.items()
+              if arm.real and name != ORACLE]  # fmt: skip
+    oracle = outcome.arms.get(ORACLE)
+    best = f"; an oracle that learned there itself {percent(oracle.real.success)}" if oracle and oracle.real else ""
+    return f"{said}; trained as long {', '.join(beside)}{best}." if beside else f"{said}{best}."
 
 
 def _of_training(outcome: Learned) -> str:
@@ -67,7 +76,23 @@ def beside_it(outcome: Learned) -> str:
     last = outcome.last
     if last is None or last.real is None:
         return ""
-    return " ".join(_compared(last.real, arm, name) for name, arm in outcome.arms.items() if arm.real)
+    compare = {name: _compared(last.real, arm, name) for name, arm in outcome.arms.items()
+               if arm.real and name != ORACLE}  # fmt: skip
+    return " ".join([*compare.values(), *_recovered(outcome, last.real)])
+
+
+def _recovered(outcome: Learned, real: Scored) -> list[str]:
+    """What part of the oracle's success the loop's last policy has, in words."""
+    oracle = outcome.arms.get(ORACLE)
+    if oracle is None or oracle.real is None or oracle.curve is None:
+        return []
+    best = f"an oracle that learned for {number(oracle.curve.acted)} s on the target itself"
+    counts = [(round(s.success * s.episodes), s.episodes) for s in (real, oracle.real)]
+    low, high = evaluate.ratio_interval(*counts[0], *counts[1])
+    if not oracle.real.success:
+        return [f"What it recovers of {best} cannot be said: that one never succeeds."]
+    share = real.success / oracle.real.success
+    return [f"It recovers {percent(share)} [{100 * low:.0f}, {100 * high:.0f}] of the success of {best}."]
 
 
 def _compared(real: Scored, arm: Trainee, name: str) -> str:
@@ -107,7 +132,8 @@ def target_line(outcome: Learned) -> str:
     tested = sum(s.seconds or 0.0 for s in scored)
     learned = f"learned from {count(rollouts, 'rollout')}, {number(acted)} s"
     scores = f"tested in {count(sum(s.episodes for s in scored), 'episode')} that no fit has seen, {number(tested)} s"
-    return f"{kind}: {live.description}; {learned}; {scores}. No step of the loop saw the reward there."
+    oracle = " The oracle beside it did." if ORACLE in outcome.arms else ""
+    return f"{kind}: {live.description}; {learned}; {scores}. No step of the loop saw the reward there.{oracle}"
 
 
 def banner(outcome: Learned) -> str:

@@ -34,6 +34,7 @@ from simloop.report import (
     summary,
     trajectories,
     variation,
+    widening,
 )
 from simloop.report.blocks import Section
 from simloop.report.learned import Learned
@@ -64,6 +65,7 @@ _POLICY_SECTIONS = (
     moved.section,
     film.section,
     learning.section,
+    widening.section,
     convergence.section,
     iterations.speed,
     reproduce.policy_section,

@@ -21,8 +21,8 @@ import numpy as np
 
 from simloop.errors import InputError, unknown
 from simloop.parameters import Array
-from simloop.randomness import stream
 from simloop.targets.answer import Line
+from simloop.targets.episode import Episode, RunningEpisode
 from simloop.targets.rollouts import BrokenRolloutError, LiveProvenance, Rollouts
 from simloop.trajectories import Channel, TrajectorySet, columns
 from simloop.worlds.task import Task
@@ -87,18 +87,6 @@ class Machine(ABC):
 
     def close(self) -> None:  # noqa: B027 - most machines have nothing to give back
         """Give back what the machine holds."""
-
-
-@dataclass(frozen=True, eq=False)
-class Episode:
-    """What was recorded of one episode: (T,) s, (T, D) sensed, (T, A) held from this row on, and how it went."""
-
-    time: Array
-    values: Array
-    actions: Array
-    total: float
-    success: bool
-    seconds: float
 
 
 @dataclass(eq=False)
@@ -227,55 +215,43 @@ class LiveTarget:
         at = {c.name: s for c, s in zip(self.world.channels, columns(self.world.channels), strict=True)}
         return [j for c in self.machine.channels for j in range(at[c.name].start, at[c.name].stop)]
 
-    def _judged(self, sensed: Array) -> Array:
-        """The channels that the score is of, (1, world's D)."""
+    def judged(self, sensed: Array) -> Array:
+        """The channels that the score is of, (1, world's D), where (D,) was sensed."""
         judged = self._line.ask("judging", self.machine.judged)
         return self.seen(sensed) if judged is None else np.asarray(judged, dtype=float)[None]
 
+    def commanded(self, answer: Array) -> Array:
+        """A policy's action (active,) as one of the world's (A,), inside the task's limits."""
+        active = self.task.active
+        action = np.array(self.task.low, dtype=float)
+        action[active] = np.clip(answer, action[active], np.array(self.task.high)[active])
+        return action
+
     def _episode(self, policy: Policy, number: int, seed: int) -> Episode:
-        rng = stream(seed, "live episode", self.task.name, number)
-        sensed, _ = self.begin(rng)
+        episode = RunningEpisode(self, number, seed)
         if hasattr(policy, "begin"):
             policy.begin(np.ones(1, dtype=bool))
-        rows, actions, total, good = [sensed], [], 0.0, 0
-        before = self._judged(sensed[-1])
-        for decision in range(self.task.steps):
-            when = f"at decision {decision} ({decision * self.task.decision_dt:.3g} s)"
-            action = self._decided(policy, rows[-1][-1], when)
-            rows.append(self.act(action, when))
-            actions.append(np.repeat(action[None], len(rows[-1]), axis=0))
-            values = self._judged(rows[-1][-1])
-            total += float(self.task.reward(before, values, action[None])[0])
-            good = good + 1 if bool(self.task.good(values)[0]) else 0
-            if self.machine.over or bool(self.task.terminated(values)[0]):
-                break
-            before = values
-        actions.append(actions[-1][-1:])
-        table = np.concatenate(rows)
-        time: Array = np.arange(len(table), dtype=np.float64) * self.machine.dt
-        success = good >= self.task.hold_steps
-        return Episode(time, table, np.concatenate(actions), total, success, float(time[-1]))
+        while not episode.over:
+            episode.take(self._decided(policy, episode.observation, episode.when))
+        return episode.recorded()
 
-    def _decided(self, policy: Policy, sensed: Array, when: str) -> Array:
+    def _decided(self, policy: Policy, observation: Any, when: str) -> Array:
         """Ask the policy: an action (A,) inside the task's limits, or raise if it answers anything else."""
-        observation: Any = np.asarray(self.task.observe(self.seen(sensed)), dtype=np.float32)
         try:
             answer = np.asarray(policy(observation), dtype=float)
         except InputError:
             raise
         except Exception as error:
             raise InputError(f"{when} the policy raised {type(error).__name__}: {error}") from error
-        active = self.task.active
-        if answer.shape != (1, int(active.sum())):
+        active = int(self.task.active.sum())
+        if answer.shape != (1, active):
             raise InputError(
-                f"{when} the policy answered shape {answer.shape}, expected (1, {int(active.sum())}) for observations"
-                f" of shape {observation.shape}"
+                f"{when} the policy answered shape {answer.shape}, expected (1, {active}) for observations of shape"
+                f" {observation.shape}"
             )
         if not np.isfinite(answer).all():
             raise InputError(f"{when} the policy answered {answer[0]}, expected finite actions")
-        action = np.array(self.task.low, dtype=float)
-        action[active] = np.clip(answer[0], action[active], np.array(self.task.high)[active])
-        return action
+        return self.commanded(answer[0])
 
     def _rollouts(self, episodes: list[Episode], seed: int, first: int) -> Rollouts:
         lengths = [len(e.time) for e in episodes]
