@@ -283,6 +283,60 @@ def test_labels_are_seen_through_the_lens() -> None:
     assert abs(brightness) < 12
 
 
+@pytest.mark.parametrize("k1", [-0.3, 0.2])
+def test_amodal_boxes_hold_what_a_lens_bends(k1: float) -> None:
+    """An edge from one side of the image to the other bulges beyond its ends: the box goes round it to a pixel."""
+    boards = [[(x, -0.9, 1), (x, -0.9, 1)] for x in np.arange(-1.5, 1.6, 0.2)]
+
+    class Board(Boxes):
+        def stage(self, row: object, number: int, seed: int, request: Request) -> Staged:
+            staged = super().stage(row, number, seed, request)
+            geoms = tuple(g for i in staged.instances[1:] for g in i.geoms)
+            corners = CORNERS * [1.6, 0.1, 0.1] + [1.5, 0, 0]
+            whole = Instance.around("board", "box", "box 0", geoms, corners, staged.instances[1].keypoints)
+            return replace(staged, instances=(staged.instances[0], whole))
+
+    world = Board(*boards)
+    world.categories = (*Boxes.categories, CLUTTER_CATEGORY)
+    request = Request(size=(200, 160), passes=("instances",), length=2)
+    frame = next(photographs(world, [0], request=request, look=look_of(lens__k1=k1)))
+    k = frame.objects.names.index("board")
+    np.testing.assert_allclose(frame.objects.boxes[k], np.clip(frame.objects.amodal[k], 0, [200, 160] * 2), atol=1.1)
+
+
+def test_a_lens_before_a_camera_that_is_given_by_its_sensor() -> None:
+    """A camera with a focal length and a middle of its own is seen through a lens as `Camera.image` says."""
+
+    class Sensor(Boxes):
+        def stage(self, row: object, number: int, seed: int, request: Request) -> Staged:
+            staged = super().stage(row, number, seed, request)
+            camera = staged.spec.camera("down")
+            camera.resolution, camera.sensor_size = [200, 160], [0.02, 0.016]
+            camera.focal_length, camera.principal_length = [0.008, 0.01], [0.001, -0.0005]
+            return staged
+
+    world = Sensor([(0.5, 0.4, 1), (0.5, 0.4, 1)])
+    world.categories = (*Boxes.categories, CLUTTER_CATEGORY)
+    request = Request(size=(200, 160), passes=("instances",), length=2)
+    frame = next(photographs(world, [0], request=request, look=look_of(lens__k1=-0.1)))
+    np.testing.assert_allclose(np.diag(frame.camera.intrinsics)[:2], [80, 100], rtol=1e-4)
+    k = box(frame)
+    np.testing.assert_allclose(frame.objects.boxes[k], frame.objects.amodal[k], atol=1.1)
+
+
+def test_a_scene_of_which_nothing_is_labelled() -> None:
+    """A scene without instances has frames without objects."""
+
+    class Bare(Boxes):
+        def stage(self, row: object, number: int, seed: int, request: Request) -> Staged:
+            return replace(super().stage(row, number, seed, request), instances=())
+
+    frame = next(photographs(Bare([(0.0, 0.0, 1)]), [0], request=Request(size=(20, 16), passes=ALL)))
+    assert len(frame.objects) == 0
+    assert frame.instances is not None
+    assert not frame.instances.any()
+
+
 def test_groups_of_a_look_are_drawn_as_often_as_asked() -> None:
     """Two textures for any number of sequences, each with a light of its own, on one scene."""
     world = get_world("drawer")

@@ -161,8 +161,9 @@ class Objects:
         names: what the world calls each.
         boxes: (n, 4) tight around the visible pixels; NaN where there are none.
         amodal: (n, 4) around the projection of the whole object, hidden or outside the image or not; NaN where it is
-            wholly behind the camera.
-        truncation: (n,) the part of the amodal box's area that is outside the image, 0 to 1.
+            wholly behind the camera, and of what has no end.
+        truncation: (n,) the part of the amodal box's area that is outside the image, 0 to 1; NaN where that is NaN, as
+            of a plane, which has no end.
         pixels: (n,) how many pixels are visible.
         visible: (n,) visible pixels as a fraction of those that it would have if nothing stood before it, inside the
             image; NaN where it was not asked for or has none.

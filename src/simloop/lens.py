@@ -42,15 +42,18 @@ class Lens:
 
     @cached_property
     def pinhole(self) -> Camera:
-        """A camera without distortion at the same place and of the same size that sees all that the lens sees."""
+        """A camera without distortion at the same place and of the same size that sees all that the lens sees.
+
+        Its pixels are square and its centre is in the middle, so that `fovy` says all of it.
+        """
         camera, k = self.camera, self.camera.intrinsics
         width, height = camera.size
         k1, k2 = camera.distortion
         if not (k1 or k2) or not self._sees.any():
             return replace(camera, distortion=(0.0, 0.0))
         reach = np.abs(self._true * self._sees).max(axis=(1, 2)) + 1 / np.array([k[0, 0], k[1, 1]])
-        focal = min(width / 2 / reach[0] / k[0, 0], height / 2 / reach[1] / k[1, 1])
-        intrinsics = np.array([[focal * k[0, 0], 0, width / 2], [0, focal * k[1, 1], height / 2], [0, 0, 1.0]])
+        focal = min(width / 2 / reach[0], height / 2 / reach[1])
+        intrinsics = np.array([[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1.0]])
         return replace(camera, intrinsics=intrinsics, distortion=(0.0, 0.0))
 
     def at(self, view: Camera) -> Camera:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from simloop.errors import InputError
 from simloop.frames import Camera, Category, Objects
 from simloop.parameters import Array
+from simloop.worlds.footprints import footprint
 from simloop.worlds.staged import Instance
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 _NEAR = 1e-3
 #: points that are not worth to look for their hull
 _FEW = 32
+#: part of the image's longer side from which on a box minds that a lens bends the edges between corners, and points
+#: along each edge there
+_LONG, _ALONG = 0.1, 16
 #: a keypoint is hidden where something is in front of it by more than this part of its depth
 _FRONT = 0.01
 
@@ -94,7 +98,8 @@ class Labelled:
         position, rotation = data.xpos[self._bodies], data.xmat[self._bodies].reshape(-1, 3, 3)
         amodal = self._amodal(camera, position, rotation)
         pixels = np.bincount(instances.reshape(-1), minlength=n + 1)[1 : n + 1]
-        keep = (pixels > 0) | (in_view(amodal, camera.size) & [i.name not in absent for i in self.instances])
+        here = np.array([i.name not in absent for i in self.instances], dtype=bool)
+        keep = (pixels > 0) | (in_view(amodal, camera.size) & here)
         objects = Objects(
             ids=np.arange(1, n + 1),
             categories=self.category_places,
@@ -118,9 +123,14 @@ class Labelled:
         points = points.transpose(0, 2, 1)  # (n, V, 3), in memory coordinate by coordinate, which is read faster
         image = camera.image(points)
         boxes = np.concatenate([image.min(axis=1), image.max(axis=1)], axis=1)
-        for k in np.flatnonzero((points[..., 2] <= _NEAR).any(axis=1)):
-            before = camera.image(hull_before(points[k]))
-            boxes[k] = [*before.min(axis=0), *before.max(axis=0)] if len(before) else np.nan
+        behind = np.asarray((points[..., 2] <= _NEAR).any(axis=1))
+        for k in np.flatnonzero(behind):
+            boxes[k] = _box(camera.image(hull_before(points[k])))
+        if any(camera.distortion):
+            long = (boxes[:, 2:] - boxes[:, :2]).max(axis=1) > _LONG * max(camera.size)
+            for k in np.flatnonzero(long):
+                before = hull_before(points[k]) if behind[k] else points[k]
+                boxes[k] = _box(camera.image(bent_outline(before)))
         return boxes
 
     def _seen_keypoints(
@@ -223,6 +233,24 @@ def truncation(boxes: Array, size: tuple[int, int]) -> Array:
     whole = area(boxes)
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(whole > 0, 1 - area(inside) / whole, np.where(np.isnan(whole), np.nan, 0.0))
+
+
+def _box(image: Array) -> Array:
+    """(4,) the box around places (n, 2); NaN of none."""
+    return np.concatenate([image.min(axis=0), image.max(axis=0)]) if len(image) else np.full(4, np.nan)
+
+
+def bent_outline(points: Array) -> Array:
+    """Points (n, 3) along the outline of a hull of points (V, 3) that are before the camera, in the camera's axes.
+
+    A lens takes what is inside an outline to the inside of the outline's image, but not the corners of a hull to those
+    of its image's hull. Steps along an edge are even in the direction from the camera, however far its ends are.
+    """
+    slopes = footprint(points[:, :2] / points[:, 2:])
+    corners = np.column_stack([slopes, np.ones(len(slopes))])
+    corners /= np.linalg.norm(corners, axis=1, keepdims=True)
+    part = np.arange(_ALONG)[:, None, None] / _ALONG
+    return np.asarray(((1 - part) * corners + part * np.roll(corners, -1, axis=0)).reshape(-1, 3))
 
 
 def hull_before(points: Array) -> Array:

@@ -32,6 +32,7 @@ from simloop.worlds.appearance import (
     appearance_distributions,
     appearance_space,
     prepare,
+    see_as,
 )
 from simloop.worlds.canvas import SEEN, Canvas
 from simloop.worlds.labels import Labelled, poses
@@ -242,7 +243,7 @@ class Studio:
                 view = self._stand(self.data, 0, camera)
                 lens = Lens(replace(view, distortion=(values["lens.k1"], values["lens.k2"])))
                 self._lenses[camera] = lens
-                self.model.camera(camera).fovy = np.rad2deg(lens.fovy)
+                see_as(self.model, self.model.camera(camera).id, lens.fovy)
         self._applied.show(self.canvas.scene)
         return dict(values)
 
