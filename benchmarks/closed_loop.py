@@ -57,7 +57,7 @@ def share(finished: Path, folder: Path, file: PolicyLoopFile) -> None:
     world = get_world(file.world)
     with Run.open(folder, configuration(file, world, world.task(file.task))):
         (folder / "stages").mkdir()
-        for name in ("iteration-0", *(f"arm-{arm}" for arm in file.arms)):
+        for name in ("iteration-0", *(f"arm-{arm}" for arm in file.arms if arm in ("none", "wide"))):
             for part in (TRAINING, POLICY):
                 shutil.copytree(finished / name / part, folder / name / part)
             shutil.copy(finished / "stages" / f"train-{name}.json", folder / "stages")
