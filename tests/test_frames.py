@@ -14,6 +14,7 @@ from simloop.frames import Camera, Category, Frame, Request, undistorted, widest
 from simloop.parameters import ParameterSpace
 from simloop.worlds import get_world
 from simloop.worlds.appearance import CLUTTER_CATEGORY
+from simloop.worlds.canvas import Canvas, shown, shown_colours
 from simloop.worlds.photograph import depth_unit, look_space, photographs
 from simloop.worlds.staged import Instance, Staged
 
@@ -322,6 +323,31 @@ def test_a_lens_before_a_camera_that_is_given_by_its_sensor() -> None:
     np.testing.assert_allclose(np.diag(frame.camera.intrinsics)[:2], [80, 100], rtol=1e-4)
     k = box(frame)
     np.testing.assert_allclose(frame.objects.boxes[k], frame.objects.amodal[k], atol=1.1)
+
+
+def test_a_geom_has_the_colour_that_it_is_drawn_in() -> None:
+    """A geom's own colour goes before its material's: what is drawn, and in what colour, is known without drawing."""
+    spec = mujoco.MjSpec()
+    spec.worldbody.add_light(pos=[0, 0, 3], dir=[0, 0, -1])
+    spec.worldbody.add_camera(name="down", pos=[0, 0, 3], fovy=90)
+    for name, rgba in (("red", [1, 0, 0, 1]), ("clear", [1, 0, 0, 0])):
+        spec.add_material(name=name, rgba=rgba)
+    kinds = [("red", None), ("red", [0, 1, 0, 1]), ("red", [0, 1, 0, 0]), ("clear", None), ("clear", [0, 0, 1, 1])]
+    for k, (material, rgba) in enumerate(kinds):
+        given = {} if rgba is None else {"rgba": rgba}
+        spec.worldbody.add_geom(name=f"{k}", type=mujoco.mjtGeom.mjGEOM_BOX, size=[0.2] * 3, pos=[k - 2, 0, 1],
+                                material=material, **given)  # fmt: skip
+    model = spec.compile()
+    data = mujoco.MjData(model)
+    mujoco.mj_forward(model, data)
+    canvas = Canvas((100, 40))
+    canvas.load(model)
+    canvas.look(data, 0)
+    rgb, geoms = canvas.colour(), canvas.surfaces()[1]
+    canvas.close()
+    assert shown(model).tolist() == [(geoms == k).any() for k in range(5)] == [True, True, False, False, True]
+    for k in np.flatnonzero(shown(model)):
+        assert rgb[geoms == k].mean(axis=0).argmax() == shown_colours(model)[k, :3].argmax()
 
 
 def test_a_scene_of_which_nothing_is_labelled() -> None:

@@ -33,6 +33,20 @@ SLICES = 16
 #: groups of geoms that are seen; the others are for contacts alone
 SEEN = (1, 1, 1, 0, 0, 0)
 _HIDDEN = 5
+#: a geom's own colour that stands for its material's, where it has one
+_PLAIN = np.array([0.5, 0.5, 0.5, 1], dtype=np.float32)
+
+
+def shown_colours(model: mujoco.MjModel) -> NDArray[np.float32]:
+    """(ngeom, 4) the colour in which MuJoCo draws each geom: its material's, unless it has one of its own."""
+    own, material = model.geom_rgba, model.geom_matid
+    worn = (material >= 0) & (own == _PLAIN).all(axis=1)
+    return np.where(worn[:, None], model.mat_rgba[material] if model.nmat else own, own)
+
+
+def shown(model: mujoco.MjModel) -> NDArray[np.bool_]:
+    """(ngeom,) whether a geom is drawn: in a group that is seen, and not wholly transparent."""
+    return np.asarray(np.array(SEEN, dtype=bool)[model.geom_group] & (shown_colours(model)[:, 3] > 0))
 
 
 @cache

@@ -31,7 +31,7 @@ _NEAR = 1e-3
 _FEW = 32
 #: part of the image's longer side from which on a box minds that a lens bends the edges between corners, and points
 #: along each edge there
-_LONG, _ALONG = 0.1, 16
+_LONG, _ALONG = 0.2, 16
 #: a keypoint is hidden where something is in front of it by more than this part of its depth
 _FRONT = 0.01
 

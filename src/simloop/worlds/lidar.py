@@ -26,7 +26,7 @@ from simloop.errors import InputError, unknown
 from simloop.frames import Category, Request
 from simloop.parameters import Array
 from simloop.randomness import stream
-from simloop.worlds.canvas import SEEN
+from simloop.worlds.canvas import SEEN, shown_colours
 from simloop.worlds.labels import Labelled
 from simloop.worlds.photograph import Stage, chosen
 
@@ -233,7 +233,4 @@ class _Sweep:
 
 def _reflectivity(model: Any) -> Array:
     """(ngeom + 1,) mean of each geom's colour, last 0 for none: what it sends back of what meets it straight on."""
-    colour = model.geom_rgba[:, :3].astype(float)
-    has = model.geom_matid >= 0
-    colour[has] = model.mat_rgba[model.geom_matid[has], :3]
-    return np.append(colour.mean(axis=1), 0.0)
+    return np.append(shown_colours(model)[:, :3].astype(float).mean(axis=1), 0.0)

@@ -14,7 +14,7 @@ from simloop.frames import Category, Request
 from simloop.parameters import Array
 from simloop.randomness import stream
 from simloop.trajectories import columns
-from simloop.worlds.canvas import SEEN
+from simloop.worlds.canvas import shown
 from simloop.worlds.staged import Instance, Staged
 from simloop.worlds.world import Segments
 
@@ -84,22 +84,15 @@ def categories(spec: mujoco.MjSpec) -> tuple[Category, ...]:
 def bodies(spec: mujoco.MjSpec) -> tuple[Instance, ...]:
     """An instance for each body of a named description that is seen, and one for each geom of the world itself."""
     model = spec.copy().compile()
-    out = []
+    out, drawn = [], shown(model)
     for body in range(model.nbody):
-        seen = [g for g in np.flatnonzero(model.geom_bodyid == body) if is_seen(model, g)]
+        seen = list(np.flatnonzero((model.geom_bodyid == body) & drawn))
         name = model.body(body).name
         if body == 0:
             out += [_instance(model, model.geom(g).name, _WORLD, [g]) for g in seen]
         elif seen:
             out.append(_instance(model, name, name, seen))
     return tuple(out)
-
-
-def is_seen(model: mujoco.MjModel, geom: Any) -> bool:
-    """Whether a geom is drawn."""
-    material = int(model.geom_matid[geom])
-    opaque = model.mat_rgba[material, 3] if material >= 0 else model.geom_rgba[geom, 3]
-    return bool(SEEN[model.geom_group[geom]] and opaque > 0)
 
 
 def _instance(model: mujoco.MjModel, name: str, body: str, geoms: list[Any]) -> Instance:

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from simloop.frames import Category
 from simloop.parameters import Array
-from simloop.worlds.appearance.inside import visible
 from simloop.worlds.appearance.space import CLUTTER
+from simloop.worlds.canvas import shown
 from simloop.worlds.staged import Instance
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ class Clutter:
 
         The scene's state must be current.
         """
-        model, shown = self._model, np.zeros(self._model.ngeom, dtype=bool)
+        model, lying = self._model, np.zeros(self._model.ngeom, dtype=bool)
         for name, value in self._default.items():
             getattr(model, name)[self._bodies] = value
         taken: list[tuple[Array, float]] = []
@@ -111,8 +111,8 @@ class Clutter:
             turn = own.uniform(0, 2 * np.pi)
             model.body_pos[body] = place
             model.body_quat[body] = (np.cos(turn / 2), 0, 0, np.sin(turn / 2))
-            shown[geom] = True
-        return shown
+            lying[geom] = True
+        return lying
 
     def _place(self, half: Array, taken: list[tuple[Array, float]], rng: np.random.Generator) -> Array:
         """Where a thing of half sizes (3,) comes to lie: on what does not move, else somewhere in the air."""
@@ -164,7 +164,7 @@ def _half(model: mujoco.MjModel, geom: int) -> Array:
 
 def _size_of_things(model: mujoco.MjModel, mine: NDArray[np.bool_]) -> float:
     """m, half of what the scene's movable things usually measure."""
-    seen = visible(model) & (model.geom_rbound > 0) & ~mine
+    seen = shown(model) & (model.geom_rbound > 0) & ~mine
     movable = seen & (model.body_weldid[model.geom_bodyid] != 0)
     sizes = model.geom_rbound[movable if movable.any() else seen]
     usual = float(np.median(sizes)) if len(sizes) else 0.0

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simloop.parameters import Array
+from simloop.worlds.canvas import shown
 
 if TYPE_CHECKING:
     import mujoco
@@ -30,7 +31,7 @@ def solids_at(model: mujoco.MjModel, data: mujoco.MjData, point: Array, *, margi
     """
     away = np.linalg.norm(data.geom_xpos - point, axis=1)
     plane = model.geom_rbound == 0
-    near = (plane | (away <= model.geom_rbound + margin)) & visible(model)
+    near = (plane | (away <= model.geom_rbound + margin)) & shown(model)
     return np.array([g for g in np.flatnonzero(near) if _holds(model, data, int(g), point, margin)], dtype=np.int64)
 
 
@@ -43,18 +44,6 @@ def solid_at(model: mujoco.MjModel, data: mujoco.MjData, point: Array, *, margin
 def called(model: mujoco.MjModel, geom: int) -> str:
     """What to call a geom: its own name, else its body's."""
     return model.geom(geom).name or f"a part of {model.body(model.geom_bodyid[geom]).name}"
-
-
-def visible(model: mujoco.MjModel) -> NDArray[np.bool_]:
-    """(ngeom,) whether a geom is drawn: in one of the first three groups, and not wholly transparent."""
-    material = model.geom_matid
-    alpha = model.geom_rgba[:, 3].copy()
-    worn = material >= 0
-    plain = (model.geom_rgba == np.array([0.5, 0.5, 0.5, 1], dtype=np.float32)).all(
-        axis=1
-    )  # MuJoCo then shows the material's colour
-    alpha[worn & plain] = model.mat_rgba[material[worn & plain], 3]
-    return np.asarray((model.geom_group < 3) & (alpha > 0))
 
 
 def _holds(model: mujoco.MjModel, data: mujoco.MjData, geom: int, point: Array, margin: float) -> bool:

@@ -12,8 +12,8 @@ from simloop.errors import InputError
 from simloop.parameters import Array
 from simloop.worlds.appearance import textures
 from simloop.worlds.appearance.colours import from_hsv
-from simloop.worlds.appearance.inside import visible
 from simloop.worlds.appearance.textures import Images
+from simloop.worlds.canvas import shown, shown_colours
 
 if TYPE_CHECKING:
     import mujoco
@@ -60,15 +60,14 @@ class Surfaces:
         self._default = {name: getattr(model, name).copy() for name in _FIELDS}
         names = [model.material(m).name for m in range(model.nmat)]
         materials = np.array([m for m, name in enumerate(names) if name.startswith("look/")], dtype=np.int64)
-        self._geoms = np.flatnonzero(visible(model) | more)[: len(materials)]
+        self._geoms = np.flatnonzero(shown(model) | more)[: len(materials)]
         self._materials = materials[: len(self._geoms)]
         kinds = mujoco.mjtGeom
         kind = model.geom_type[self._geoms]
         self._flat = np.isin(kind, (kinds.mjGEOM_PLANE, kinds.mjGEOM_HFIELD))
         own = model.geom_matid[self._geoms]
-        plain = (model.geom_rgba[self._geoms] == np.array([0.5, 0.5, 0.5, 1], dtype=np.float32)).all(axis=1)
         #: (n, 4) the colours that the world gave them
-        self._rgba = np.where((plain & (own >= 0))[:, None], model.mat_rgba[own], model.geom_rgba[self._geoms])
+        self._rgba = shown_colours(model)[self._geoms]
         self._rgba[more[self._geoms], 3] = 1
         self._own = own
         rgb = mujoco.mjtTextureRole.mjTEXROLE_RGB.value
