@@ -31,6 +31,7 @@ from simloop.distributions import Distribution, Normal
 from simloop.errors import InputError
 from simloop.learn import Learner, Policy, Trained, get_learner
 from simloop.learn.evaluate import evaluate, live_score
+from simloop.learn.randomisation import sensed
 from simloop.loop import AdaptStep, relative_to
 from simloop.policy_arms import Arm, check_arms, said, train_arm
 from simloop.policy_rollouts import beside_simulated
@@ -168,7 +169,7 @@ class Loop:
 
         Args:
             name: of the folder and the stage.
-            distribution: what episodes are drawn from.
+            distribution: what episodes are drawn from, with the task's errors of sensors where it is silent on them.
             steps: decisions to take.
             progress: told of each chunk.
             begin_from: the name of the training to begin from.
@@ -180,7 +181,8 @@ class Loop:
 
         def compute() -> dict[str, Any]:
             trained: Trained = (learner or self.learner).train(
-                world or self.world, self.task, distribution, steps=steps, seed=self.file.seed,
+                world or self.world, self.task, sensed(self.world, self.task, distribution), steps=steps,
+                seed=self.file.seed,
                 folder=folder / TRAINING,
                 begin_from=self.run.folder / begin_from / TRAINING if begin_from else None,
                 progress=lambda message, done: progress(f"{name}: {message}", done),
@@ -209,7 +211,8 @@ class Loop:
             real = live_score(self.live, policy, self.file.episodes, self.seed("score"), progress, name)
             if distribution is None:
                 return {"real": real}
-            simulated = evaluate(self.world, task, policy, distribution, episodes=SIMULATED, seed=seed)
+            drawn = sensed(self.world, task, distribution)
+            simulated = evaluate(self.world, task, policy, drawn, episodes=SIMULATED, seed=seed)
             return {"real": real, "simulated": simulated.to_dict()}
 
         scored: dict[str, Any] = self.run.stage(f"score-{name}", compute)

@@ -16,8 +16,13 @@ def randomisation(world: World, task: Task, name: str | None) -> Distribution:
     own by hand (not its defaults) and so says nothing about sensors.
     """
     found = world.distribution(name or "default")
-    by_hand = name in world.distributions() and not isinstance(found, Point)
-    return with_sensing(world, task, found) if by_hand else found
+    return sensed(world, task, found) if name in world.distributions() else found
+
+
+def sensed(world: World, task: Task, distribution: Distribution) -> Distribution:
+    """A distribution with the task's errors of sensors, if it says nothing about them and is not one point."""
+    silent = distribution.space.names == world.parameters.names and not isinstance(distribution, Point)
+    return with_sensing(world, task, distribution) if silent else distribution
 
 
 def with_sensing(world: World, task: Task, distribution: Distribution) -> Distribution:
