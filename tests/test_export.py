@@ -106,6 +106,7 @@ def painted(index: int, step: int, shown: Camera, rng: np.random.Generator, cate
         rgb=rng.integers(0, 256, (HEIGHT, WIDTH, 3)).astype(np.uint8), objects=objects,
         parameters={"light.strength": float(rng.random()), "größe": float(rng.random())},
         depth=rng.uniform(0.1, 4, (HEIGHT, WIDTH)).astype(np.float32), instances=mask,
+        depth_sensed=rng.uniform(0.1, 4, (HEIGHT, WIDTH)).astype(np.float32),
         normals=rng.normal(size=(HEIGHT, WIDTH, 3)).astype(np.float32), values={"Winkel": float(rng.random())},
     )  # fmt: skip
 
@@ -428,7 +429,7 @@ def test_webdataset_images_of_sixteen_bits(frames: list[Frame], source: Source, 
     export(source, "webdataset", tmp_path / "out")
     with tarfile.open(tmp_path / "out" / "shard-000000.tar") as tar:
         names = tar.getnames()
-        for ending, of in (("instances.png", "instances"), ("depth.png", "depth")):
+        for ending, of in [(f"{of}.png", of) for of in ("instances", "depth", "depth_sensed")]:
             entries = [n for n in names if n.endswith(f".{ending}")]
             assert len(entries) == len(frames)
             for entry, frame in zip(entries, frames, strict=True):
@@ -646,11 +647,13 @@ def test_an_export_that_fails_leaves_nothing(frames: list[Frame], source: Source
 
 def test_what_a_killed_export_left_is_removed(source: Source, tmp_path: Path) -> None:
     """The next export into the same folder clears away what a killed one left beside it."""
-    left = tmp_path / ".out.4194303.part"  # no process has so high a number
-    left.mkdir()
-    (left / "half.png").write_bytes(b"half")
-    export(source, "yolo", tmp_path / "out")
-    assert {p.name for p in tmp_path.iterdir()} == {"out"}
+    for name in ("out", "out [1]"):
+        for ending in ("part", "old"):
+            left = tmp_path / f".{name}.4194303.{ending}"  # no process has so high a number
+            left.mkdir()
+            (left / "half.png").write_bytes(b"half")
+        export(source, "yolo", tmp_path / name)
+    assert {p.name for p in tmp_path.iterdir()} == {"out", "out [1]"}
 
 
 def test_images_that_are_png_already_are_linked(frames: list[Frame], tmp_path: Path) -> None:

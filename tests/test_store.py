@@ -220,12 +220,13 @@ def test_torch_loads_it_in_other_processes(folder: Path) -> None:
     torch = pytest.importorskip("torch")
     from torch.utils.data import DataLoader
 
-    from simloop.data.torch_dataset import TorchDataset, collate
+    from simloop.data.torch_dataset import TorchDataset, collate, tensors
 
     images = TorchDataset(folder)
     item, frame = images[3], Dataset.open(folder)[3]
     assert item["image"].dtype == torch.uint8
     assert (item["image"].numpy().transpose(1, 2, 0) == frame.rgb).all()
+    assert (tensors(frame.replace(depth_sensed=frame.depth))["depth_sensed"] == item["depth"]).all()
     assert (item["labels"].numpy() == frame.things.take(frame.things.seen).categories).all()
     loader = DataLoader(images, batch_size=32, shuffle=True, num_workers=2, collate_fn=collate)  # type: ignore[arg-type]
     batches = list(loader)

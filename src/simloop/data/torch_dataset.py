@@ -42,9 +42,9 @@ def tensors(frame: Frame) -> dict[str, Any]:
     """A frame as tensors: its images, and its visible things.
 
     Returns:
-        image (3, H, W) uint8; depth (1, H, W) float32, m; instances (H, W) int64; normals (3, H, W) float32; flow (2,
-        H, W) float32, each where it is there; of the n things with a visible pixel boxes (n, 4) float32, labels (n,)
-        places of their categories, ids (n,) numbers in the mask; index, the frame's number.
+        image (3, H, W) uint8; depth and depth_sensed (1, H, W) float32, m; instances (H, W) int64; normals (3, H, W)
+        float32; flow (2, H, W) float32, each where it is there; of the n things with a visible pixel boxes (n, 4)
+        float32, labels (n,) places of their categories, ids (n,) numbers in the mask; index, the frame's number.
     """
     try:
         import torch
@@ -57,8 +57,9 @@ def tensors(frame: Frame) -> dict[str, Any]:
     things = frame.things
     things = things.take(things.seen)
     item = {"image": tensor(frame.rgb.transpose(2, 0, 1), np.uint8), "index": frame.index}
-    if frame.depth is not None:
-        item["depth"] = tensor(frame.depth[None], np.float32)
+    for name, image in (("depth", frame.depth), ("depth_sensed", frame.depth_sensed)):
+        if image is not None:
+            item[name] = tensor(image[None], np.float32)
     if frame.instances is not None:
         item["instances"] = tensor(frame.instances, np.int64)
     for name, image in (("normals", frame.normals), ("flow", frame.flow)):

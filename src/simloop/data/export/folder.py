@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import json
 import os
 import shutil
@@ -67,10 +68,15 @@ def written_aside(folder: Path) -> Iterator[Path]:
 
 def _remove_left_over(folder: Path) -> None:
     """Remove what exports into this folder left that were killed."""
-    for part in folder.parent.glob(f".{folder.name}.*.part"):
-        process = part.name.removesuffix(".part").rpartition(".")[2]
-        if process.isdigit() and not _alive(int(process)):
-            shutil.rmtree(part, ignore_errors=True)
+    for ending in (".part", ".old"):
+        for part in folder.parent.glob(f".{glob.escape(folder.name)}.*{ending}"):
+            process = part.name.removesuffix(ending).rpartition(".")[2]
+            if not process.isdigit() or _alive(int(process)):
+                continue
+            if ending == ".old" and not folder.exists():  # it was stopped between the two renames
+                os.replace(part, folder)
+            else:
+                shutil.rmtree(part, ignore_errors=True)
 
 
 def _alive(process: int) -> bool:

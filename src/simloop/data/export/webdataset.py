@@ -2,9 +2,9 @@
 
 A key is the frame's index and camera. Its files:
 
-- `rgb.png`; `instances.png` (the instance's number, 8 bits, 16 where they are needed); `depth.png` (16 bits, in steps
-  of the camera's depth unit; 0 where nothing is seen and beyond what 16 bits hold); `normals.npy` and `flow.npy`
-  (float32): those that the frame has;
+- `rgb.png`; `instances.png` (the instance's number, 8 bits, 16 where they are needed); `depth.png` and
+  `depth_sensed.png` (16 bits, in steps of the camera's depth unit; 0 where nothing is seen and beyond what 16 bits
+  hold); `normals.npy` and `flow.npy` (float32): those that the frame has;
 - `json`: everything else: the camera, all objects with all their annotations in the order and the units of
   `simloop.frames`, parameters and values. What is not a number (NaN) is null.
 """
@@ -66,7 +66,7 @@ def _files(shot: Shot) -> Iterator[tuple[str, bytes]]:
     """The files of a frame: ending and content."""
     frame = shot.frame
     yield "rgb.png", shot.png()
-    for name in ("instances", "depth"):
+    for name in ("instances", "depth", "depth_sensed"):
         image = getattr(frame, name)
         if image is not None:
             yield f"{name}.png", encode(IMAGES[name].pack(image, frame.camera)[0])
