@@ -9,7 +9,6 @@ from typing import Any
 
 from simloop import terminal
 from simloop.config import parsed_pairs, with_options
-from simloop.data.plan import MANIFEST
 from simloop.data.store import Dataset
 from simloop.errors import InputError, MissingExtraError, unknown
 from simloop.frames import Category, Frame
@@ -50,11 +49,6 @@ def parts(dataset: Dataset) -> tuple[Part, Part]:
     held_out = max(1, round(_HELD_OUT * scenes))
     cut = (scenes - held_out) * in_scene
     return Part(dataset, range(cut)), Part(dataset, range(cut, len(dataset)))
-
-
-def is_dataset(folder: str | Path) -> bool:
-    """Whether a folder is one that `simloop generate` wrote."""
-    return (Path(folder) / MANIFEST).exists()
 
 
 def is_detector(folder: str | Path) -> bool:
