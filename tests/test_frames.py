@@ -325,6 +325,19 @@ def test_a_lens_before_a_camera_that_is_given_by_its_sensor() -> None:
     np.testing.assert_allclose(frame.objects.boxes[k], frame.objects.amodal[k], atol=1.1)
 
 
+def test_a_camera_without_perspective_is_refused() -> None:
+    """Depth and boxes of an orthographic camera would be wrong: it is refused, in a sentence that names it."""
+
+    class Parallel(Boxes):
+        def stage(self, row: object, number: int, seed: int, request: Request) -> Staged:
+            staged = super().stage(row, number, seed, request)
+            staged.spec.camera("down").proj = mujoco.mjtProjection.mjPROJ_ORTHOGRAPHIC
+            return staged
+
+    with pytest.raises(InputError, match="camera 'down' is orthographic"):
+        next(photographs(Parallel([(0.0, 0.0, 1)]), [0], request=Request(size=(20, 16))))
+
+
 def test_a_geom_has_the_colour_that_it_is_drawn_in() -> None:
     """A geom's own colour goes before its material's: what is drawn, and in what colour, is known without drawing."""
     spec = mujoco.MjSpec()

@@ -254,6 +254,7 @@ class Studio:
 
     def shoot(self, step: int, camera: str) -> Shot:
         """Photograph a step of the motion."""
+        self._check_perspective(camera)
         passes = self._request.passes
         view, lens = self._stand(self.data, step, camera), self._lenses.get(camera)
         rgb = self.canvas.colour()
@@ -275,6 +276,16 @@ class Studio:
         if "flow" in passes:
             images["flow"] = self._flow(step, camera, view, geoms, depth)
         return Shot(view, images)
+
+    def _check_perspective(self, camera: str) -> None:
+        """Refuse a camera whose lines of sight are parallel: `Camera` cannot say what it sees."""
+        import mujoco
+
+        if self.model.cam_projection[self.model.camera(camera).id] == mujoco.mjtProjection.mjPROJ_ORTHOGRAPHIC:
+            raise InputError(
+                f"camera {camera!r} is orthographic, and labels are those of a pinhole camera; give it a field of view"
+                " (projection perspective), or choose another camera"
+            )
 
     @property
     def _absent(self) -> frozenset[str]:
