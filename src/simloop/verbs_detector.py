@@ -135,8 +135,13 @@ def scored(model: Model, frames: Part, progress: Progress = silent) -> dict[str,
 
 
 def evaluate_detector(folder: Path, dataset: Dataset, *, progress: Progress = silent) -> DetectorResult:
-    """How a detector does on a whole dataset."""
+    """How a detector does on a dataset that it has not learned from."""
     record = read_run(folder)
+    if dataset.manifest.hash == record["configuration"]["dataset"]["hash"]:
+        raise InputError(
+            f"{folder}: was trained on {dataset.folder}; what it has not learned from is scored already; give another"
+            " dataset (the same world with another --seed)"
+        )
     model = Model.load(folder / POLICY)
     scores = {
         **record["stages"]["scores"],

@@ -94,10 +94,11 @@ def configure(
 
 
 def with_cameras(world: World, request: Request) -> Request:
-    """A request that names its cameras."""
+    """A request that names its cameras, and its folder of textures from the root, as any process finds it."""
     from simloop.worlds.photograph import Stage, chosen
 
-    return replace(request, cameras=chosen(cast(Stage, world), request))
+    textures = str(Path(request.textures).resolve()) if request.textures else ""
+    return replace(request, cameras=chosen(cast(Stage, world), request), textures=textures)
 
 
 def generate(

@@ -191,13 +191,13 @@ class Canvas:
         finally:
             flags[:] = before
         mujoco.mjr_readPixels(self._rgb, self._depth, self._rect, context)
-        ids = self._rgb[::-1].astype(np.int32) @ np.array([1, 1 << 8, 1 << 16], dtype=np.int32)
-        geoms = self._drawn()[ids]
+        red, green, blue = (self._rgb[::-1, :, k].astype(np.int32) for k in range(3))
+        geoms = self._drawn()[red + (green << 8) + (blue << 16)]
         eye = self._scene.camera[0]
         near, far = float(eye.frustum_near), float(eye.frustum_far)
         # reversed depth: 1 at the near plane, 0 at the far one
-        depth = near * far / (near + self._depth[::-1].astype(np.float64) * (far - near))
-        return np.where(geoms >= 0, depth, 0.0).astype(np.float32), geoms
+        depth = np.float32(near * far) / (np.float32(near) + self._depth[::-1] * np.float32(far - near))
+        return np.where(geoms >= 0, depth, np.float32(0)), geoms
 
     def _drawn(self) -> NDArray[np.int32]:
         """For each colour of an identity pass the geom that it stands for, -1 for none or what is no geom."""

@@ -58,6 +58,10 @@ class Labelled:
         self._geom_bodies = np.append(model.geom_bodyid, 0)
         #: (n, 3, V) corners of each instance's hull, in its own axes
         self._vertices = _stacked([i.vertices for i in instances]).transpose(0, 2, 1).copy()
+        n = len(instances)
+        self._names = tuple(i.name for i in instances)
+        self._centres = np.array([i.centre for i in instances], dtype=float).reshape(n, 3)
+        self._sizes = np.array([i.size for i in instances], dtype=float).reshape(n, 3)
         widest = max((len(i.keypoints) for i in instances), default=0)
         self._keypoints = np.full((len(instances), widest, 3), np.nan)
         for k, instance in enumerate(instances):
@@ -98,20 +102,20 @@ class Labelled:
         position, rotation = data.xpos[self._bodies], data.xmat[self._bodies].reshape(-1, 3, 3)
         amodal = self._amodal(camera, position, rotation)
         pixels = np.bincount(instances.reshape(-1), minlength=n + 1)[1 : n + 1]
-        here = np.array([i.name not in absent for i in self.instances], dtype=bool)
+        here = np.array([name not in absent for name in self._names], dtype=bool)
         keep = (pixels > 0) | (in_view(amodal, camera.size) & here)
         objects = Objects(
             ids=np.arange(1, n + 1),
             categories=self.category_places,
-            names=tuple(i.name for i in self.instances),
+            names=self._names,
             boxes=tight_boxes(instances, n),
             amodal=amodal,
             truncation=truncation(amodal, camera.size),
             pixels=pixels.astype(np.int64),
             visible=np.full(n, np.nan) if visible is None else visible,
             poses=self.poses_of(data),
-            centres=np.array([i.centre for i in self.instances]).reshape(n, 3),
-            sizes=np.array([i.size for i in self.instances]).reshape(n, 3),
+            centres=self._centres,
+            sizes=self._sizes,
             keypoints=self._seen_keypoints(camera, position, rotation, instances, depth),
         )
         return objects.take(keep)

@@ -77,8 +77,8 @@ def named(spec: mujoco.MjSpec) -> mujoco.MjSpec:
 
 
 def categories(spec: mujoco.MjSpec) -> tuple[Category, ...]:
-    """The bodies that are seen as things, and the surfaces, in the order of the instances."""
-    return tuple(Category(i.category, thing=i.body != _WORLD) for i in bodies(spec))
+    """The bodies that are seen as things, and the surfaces, in the order of the instances; a thing has an end."""
+    return tuple(Category(i.category, thing=i.body != _WORLD and len(i.vertices) > 0) for i in bodies(spec))
 
 
 def bodies(spec: mujoco.MjSpec) -> tuple[Instance, ...]:
