@@ -165,3 +165,30 @@ def test_what_cannot_be_learned_from_is_said() -> None:
         batch_of([np.zeros((5, 4, 3), np.uint8), np.zeros((6, 4, 3), np.uint8)])
     with pytest.raises(InputError, match="no detector"):
         Model.load(Path("nowhere"))
+
+
+def test_the_commands_train_score_and_say_what_is_wrong(tmp_path: Path) -> None:
+    """A dataset is learned from on the command line; its own images are no test, and a detector has no report."""
+    from typer.testing import CliRunner
+
+    from simloop.cli import app
+    from simloop.data.generate import generate
+
+    request = Request(size=(32, 32), cameras=("front",), views=2)
+    for seed in (1, 2):
+        generate(Painted(), 16, tmp_path / f"data{seed}", seed=seed, request=request)
+    run = str(tmp_path / "run")
+
+    def answer(*words: str) -> object:
+        done = CliRunner().invoke(app, list(words))
+        return done.exception if done.exception else done.output
+
+    trained = str(answer("train", str(tmp_path / "data1"), "-o", run, "--steps", "2", "--option", "width=8"))
+    assert "scenes that were held out" in trained
+    assert "data2" in str(answer("evaluate", run, "--target", str(tmp_path / "data2")))
+    assert "was trained on" in str(answer("evaluate", run, "--target", str(tmp_path / "data1")))
+    assert "say what it is to look at" in str(answer("evaluate", run))
+    assert "a detector has no report" in str(answer("report", run))
+    assert "unknown learner of datasets: 'ppo'" in str(
+        answer("train", str(tmp_path / "data1"), "--learner", "ppo", "-o", run)
+    )

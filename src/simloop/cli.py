@@ -498,7 +498,10 @@ def report(run: Annotated[Path, typer.Argument(help="A run's folder.")]) -> None
     """Write the report of a run, one self-contained HTML file, and print its path."""
     from simloop.runs import read_run
 
-    read_run(run)
+    if "detector" in read_run(run)["configuration"]:
+        from simloop.errors import InputError
+
+        raise InputError(f"{run}: a detector has no report; `simloop evaluate {run} --target DATASET` says how it does")
     from simloop.report import write_report
 
     terminal.say(str(write_report(run)))
