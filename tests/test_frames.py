@@ -418,3 +418,15 @@ def test_scenes_may_be_photographed_in_turns() -> None:
     finally:
         mujoco.set_mju_user_warning(before)
     assert not said
+
+
+def test_a_fisheye_shows_angles_as_distances() -> None:
+    """A point 60 degrees off the axis is pi / 3 focal lengths from the middle, and rays lead back to their pixels."""
+    intrinsics = np.array([[50.0, 0, 50], [0, 50, 40], [0, 0, 1]])
+    camera = Camera("c", (100, 80), intrinsics, np.zeros(3), np.eye(3), fisheye=True)
+    seen = camera.image(np.array([np.tan(np.pi / 3), 0.0, 1.0]))
+    np.testing.assert_allclose(seen, [50 + 50 * np.pi / 3, 40])
+    bent = replace(camera, distortion=(0.03, -0.01))
+    u, v = np.meshgrid(np.arange(100) + 0.5, np.arange(80) + 0.5)
+    for c in (camera, bent):
+        np.testing.assert_allclose(c.image(c.rays), np.stack([u, v], axis=-1), atol=1e-9)

@@ -33,11 +33,13 @@ from simloop.parameters import Array
 #: what can be asked for beside RGB; `visible` is the visible fraction, which takes one pass for each object
 Pass = Literal["depth", "depth_sensed", "instances", "normals", "flow", "visible"]
 PASSES: tuple[Pass, ...] = get_args(Pass)
+#: rad, no camera sees what is farther from its axis: depth has no meaning there
+WIDEST_ANGLE = float(np.radians(88))
 
 
 @dataclass(frozen=True, eq=False)
 class Camera:
-    """A pinhole camera with radial distortion: where it stands and how it forms its image.
+    """A camera with a pinhole's or a fisheye's lens: where it stands and how it forms its image.
 
     Attributes:
         name: what the world calls it.
@@ -47,6 +49,8 @@ class Camera:
         rotation: (3, 3) from the camera's axes to the world's: its columns are right, down and forward.
         distortion: (k1, k2): a point at normalised radius r is seen at r (1 + k1 r^2 + k2 r^4) (Brown, 1971).
         depth_unit: m, the step in which depth is stored.
+        fisheye: whether r is not the distance from the axis at depth 1 but the angle to it, rad (Kannala and Brandt,
+            2006; OpenCV's fisheye model with two coefficients). It sees up to `WIDEST_ANGLE`.
     """
 
     name: str
@@ -56,6 +60,7 @@ class Camera:
     rotation: Array
     distortion: tuple[float, float] = (0.0, 0.0)
     depth_unit: float = 1e-4
+    fisheye: bool = False
 
     @classmethod
     def of_view(
@@ -66,6 +71,11 @@ class Camera:
         focal = height / 2 / np.tan(fovy / 2)
         intrinsics = np.array([[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1.0]])
         return cls(name, size, intrinsics, position, rotation, depth_unit=depth_unit)
+
+    @property
+    def straight(self) -> bool:
+        """Whether straight lines are straight in its images."""
+        return self.distortion == (0.0, 0.0) and not self.fisheye
 
     @property
     def extrinsics(self) -> Array:
@@ -88,10 +98,10 @@ class Camera:
         z = points[..., 2:]
         with np.errstate(divide="ignore", invalid="ignore"):
             normal = points[..., :2] / np.where(z > 0, z, np.nan)
-        k1, k2 = self.distortion
-        if k1 or k2:
+        if not self.straight:
+            k1, k2 = self.distortion
             r = np.sqrt((normal**2).sum(-1, keepdims=True))
-            inside = np.minimum(r, widest(self.distortion))
+            inside = np.minimum(np.arctan(r) if self.fisheye else r, widest(self.distortion))
             normal = normal * (1 + k1 * inside**2 + k2 * inside**4) * inside / np.maximum(r, 1e-12)
         focal = np.array([self.intrinsics[0, 0], self.intrinsics[1, 1]])
         return np.asarray(normal * focal + self.intrinsics[:2, 2])
@@ -108,7 +118,7 @@ class Camera:
         u, v = np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5)
         x = (u - self.intrinsics[0, 2]) / self.intrinsics[0, 0]
         y = (v - self.intrinsics[1, 2]) / self.intrinsics[1, 1]
-        x, y = undistorted(x, y, self.distortion)
+        x, y = undistorted(x, y, self.distortion, fisheye=self.fisheye)
         return np.stack([x, y, np.ones_like(x)], axis=-1)
 
 
@@ -120,10 +130,10 @@ def widest(distortion: tuple[float, float]) -> float:
     return float(np.sqrt(min(ends))) if ends else float("inf")
 
 
-def undistorted(x: Array, y: Array, distortion: tuple[float, float]) -> tuple[Array, Array]:
-    """Normalised coordinates without the lens's distortion, by Newton's method on the radius."""
+def undistorted(x: Array, y: Array, distortion: tuple[float, float], *, fisheye: bool = False) -> tuple[Array, Array]:
+    """Normalised coordinates at depth 1 without the lens's distortion, by Newton's method on the radius."""
     k1, k2 = distortion
-    if not (k1 or k2):
+    if not (k1 or k2 or fisheye):
         return x, y
     seen = np.hypot(x, y)
     s2 = seen * seen
@@ -136,6 +146,8 @@ def undistorted(x: Array, y: Array, distortion: tuple[float, float]) -> tuple[Ar
         r = r - step
         if np.abs(step).max(initial=0) < 1e-13:
             break
+    if fisheye:
+        r = np.tan(np.minimum(r, WIDEST_ANGLE))
     scale = np.where(seen > 1e-12, r / np.maximum(seen, 1e-12), 1.0)
     return x * scale, y * scale
 

@@ -38,7 +38,7 @@ class Lens:
         u, v = np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5)
         k = camera.intrinsics
         #: (2, H, W) normalised coordinates of what each pixel's centre sees, and (H, W) whether it sees anything
-        self._true, self._sees = _straight((u - k[0, 2]) / k[0, 0], (v - k[1, 2]) / k[1, 1], camera.distortion)
+        self._true, self._sees = _straight((u - k[0, 2]) / k[0, 0], (v - k[1, 2]) / k[1, 1], camera)
 
     @cached_property
     def pinhole(self) -> Camera:
@@ -48,13 +48,12 @@ class Lens:
         """
         camera, k = self.camera, self.camera.intrinsics
         width, height = camera.size
-        k1, k2 = camera.distortion
-        if not (k1 or k2) or not self._sees.any():
-            return replace(camera, distortion=(0.0, 0.0))
+        if camera.straight or not self._sees.any():
+            return replace(camera, distortion=(0.0, 0.0), fisheye=False)
         reach = np.abs(self._true * self._sees).max(axis=(1, 2)) + 1 / np.array([k[0, 0], k[1, 1]])
         focal = min(width / 2 / reach[0], height / 2 / reach[1])
         intrinsics = np.array([[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1.0]])
-        return replace(camera, intrinsics=intrinsics, distortion=(0.0, 0.0))
+        return replace(camera, intrinsics=intrinsics, distortion=(0.0, 0.0), fisheye=False)
 
     def at(self, view: Camera) -> Camera:
         """The camera with the lens where a pinhole camera stands."""
@@ -68,7 +67,7 @@ class Lens:
     @property
     def straight(self) -> bool:
         """Whether there is no distortion."""
-        return self.camera.distortion == (0.0, 0.0)
+        return self.camera.straight
 
     @cached_property
     def _places(self) -> Array:
@@ -121,13 +120,14 @@ class Lens:
         return np.asarray(out)
 
 
-def _straight(x: Array, y: Array, distortion: tuple[float, float]) -> tuple[Array, NDArray[np.bool_]]:
+def _straight(x: Array, y: Array, camera: Camera) -> tuple[Array, NDArray[np.bool_]]:
     """Normalised coordinates (H, W) without distortion, (2, H, W), and (H, W) whether there are any."""
-    if distortion == (0.0, 0.0):
+    if camera.straight:
         return np.stack([x, y]), np.ones(x.shape, dtype=bool)
-    k1, k2 = distortion
-    true = np.stack(undistorted(x, y, distortion))
-    r2 = true[0] ** 2 + true[1] ** 2
-    scale = 1 + r2 * (k1 + r2 * k2)
+    k1, k2 = camera.distortion
+    true = np.stack(undistorted(x, y, camera.distortion, fisheye=camera.fisheye))
+    r = np.hypot(*true)
+    r2 = np.arctan(r) ** 2 if camera.fisheye else r**2
+    scale = (1 + r2 * (k1 + r2 * k2)) * (np.sqrt(r2) / np.maximum(r, 1e-12) if camera.fisheye else 1.0)
     found = (np.abs(true[0] * scale - x) < 1e-6) & (np.abs(true[1] * scale - y) < 1e-6)
     return true, np.asarray(found & (1 + r2 * (3 * k1 + r2 * 5 * k2) > 0.05))

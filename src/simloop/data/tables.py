@@ -54,6 +54,8 @@ def photographs_table(frames: Sequence[Frame], files: Sequence[Mapping[str, Imag
         "objects": [len(f.objects) for f in frames],
         "keypoints": [f.objects.keypoints.shape[1] for f in frames],
     }
+    if any(c.fisheye for c in cameras):
+        columns["fisheye"] = [c.fisheye for c in cameras]
     for prefix, numbers in ((_PARAMETER, [f.parameters for f in frames]), (_VALUE, [f.values for f in frames])):
         for name in dict.fromkeys(n for x in numbers for n in x):
             columns[prefix + name] = np.array([x.get(name, np.nan) for x in numbers], dtype=float)
@@ -127,6 +129,7 @@ def camera_of(photographs: Columns, row: int) -> Camera:
         position=photographs["position"][row],
         rotation=photographs["rotation"][row].reshape(3, 3),
         distortion=(k1, k2),
+        fisheye=bool("fisheye" in photographs and photographs["fisheye"][row]),
         depth_unit=float(photographs["depth_unit"][row]),
     )
 

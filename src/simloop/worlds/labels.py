@@ -130,7 +130,7 @@ class Labelled:
         behind = np.asarray((points[..., 2] <= _NEAR).any(axis=1))
         for k in np.flatnonzero(behind):
             boxes[k] = _box(camera.image(hull_before(points[k])))
-        if any(camera.distortion):
+        if not camera.straight:
             long = (boxes[:, 2:] - boxes[:, :2]).max(axis=1) > _LONG * max(camera.size)
             for k in np.flatnonzero(long):
                 before = hull_before(points[k]) if behind[k] else points[k]

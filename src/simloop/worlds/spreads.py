@@ -51,6 +51,19 @@ def positive(name: str, default: float, unit: str, quantity: str, description: s
     )  # fmt: skip
 
 
+def ranged(
+    name: str, low: float, default: float, high: float, wide: tuple[float, float], unit: str, description: str, *,
+    kind: Kind = "structure", log: bool = False, integer: bool = False, choices: tuple[str, ...] = (),
+) -> Row:  # fmt: skip
+    """A quantity whose bounds and range in `wide` someone sets by hand; its spread is a quarter of that range."""
+    narrow, broad = np.log(wide) if log else wide
+    parameter = Parameter(
+        name, low=low, high=high, default=default, unit=unit, scale="log" if log else "linear", integer=integer,
+        spread=float(broad - narrow) / 4, kind=kind, choices=choices, description=description,
+    )  # fmt: skip
+    return Row(parameter, wide)
+
+
 def around(name: str, default: float, spread: float, unit: str, description: str, *, kind: Kind = "dynamics") -> Row:
     """A quantity of either sign, known up to `spread`; bounds are ten spreads away, `wide` is one to each side."""
     return Row(

@@ -71,7 +71,7 @@ class Kitti(Format):
                 objects += len(lines)
                 tilted += bool((tilt > TILTED).any())
                 most = max(most, float(tilt.max(initial=0.0)))
-                distorted = distorted or any(shot.frame.camera.distortion)
+                distorted = distorted or not shot.frame.camera.straight
         self._warn(source, tilted, most, distorted)
         return {"frames": source.count, "objects": objects, "frames with tilted objects": tilted}
 

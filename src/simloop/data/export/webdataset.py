@@ -90,7 +90,7 @@ def _files(shot: Shot) -> Iterator[tuple[str, bytes]]:
 
 
 def _camera(camera: Camera) -> dict[str, Any]:
-    record = {k: vars(camera)[k] for k in ("name", "size", "distortion", "depth_unit")}
+    record = {k: vars(camera)[k] for k in ("name", "size", "distortion", "depth_unit", "fisheye")}
     return record | {k: getattr(camera, k).tolist() for k in ("intrinsics", "position", "rotation")}
 
 

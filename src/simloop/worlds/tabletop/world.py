@@ -24,13 +24,13 @@ import numpy as np
 from simloop.distributions import Distribution
 from simloop.errors import InputError
 from simloop.frames import Category, Request
-from simloop.parameters import Array, Parameter
+from simloop.parameters import Array
 from simloop.randomness import stream
 from simloop.worlds.appearance import CLUTTER_CATEGORY
 from simloop.worlds.arrange import OnArea, arrange
 from simloop.worlds.constraints import Area, NotIntersecting, Supported
 from simloop.worlds.physics import PhysicsWorld
-from simloop.worlds.spreads import Row, distributions, space
+from simloop.worlds.spreads import distributions, ranged, space
 from simloop.worlds.staged import Instance, Staged
 from simloop.worlds.tabletop.furniture import CAMERAS, SURFACES, TIME_STEP, room, rub, surfaces
 from simloop.worlds.tabletop.objects import FAMILIES, ObjectShape, quaternion_of, random_object
@@ -47,38 +47,26 @@ _GAP, _FALL = 0.005, 0.1
 _LONGEST, _FACTOR = 0.25, 2.5
 
 
-def _row(
-    name: str, low: float, default: float, high: float, wide: tuple[float, float], unit: str, description: str, *,
-    dynamics: bool = False, log: bool = False, integer: bool = False, choices: tuple[str, ...] = (),
-) -> Row:  # fmt: skip
-    narrow, broad = np.log(wide) if log else wide
-    parameter = Parameter(
-        name, low=low, high=high, default=default, unit=unit, scale="log" if log else "linear", integer=integer,
-        spread=float(broad - narrow) / 4, kind="dynamics" if dynamics else "structure", choices=choices,
-        description=description,
-    )  # fmt: skip
-    return Row(parameter, wide)
-
-
 TABLE = [
-    _row("objects.count", 1, 10, 60, (3, 20), "", "objects that are dropped", integer=True),
-    _row("objects.size", 0.02, 0.06, 0.15, (0.04, 0.09), "m", "longest side, median over the objects", log=True),
-    _row("objects.size_spread", 0, 0.25, 0.6, (0.1, 0.4), "", "standard deviation of its logarithm"),
-    *(_row(f"share.{f}", 0, 0.5, 1, (0, 1), "", f"how many objects are of the family {f}, relative to the other shares")
+    ranged("objects.count", 1, 10, 60, (3, 20), "", "objects that are dropped", integer=True),
+    ranged("objects.size", 0.02, 0.06, 0.15, (0.04, 0.09), "m", "longest side, median over the objects", log=True),
+    ranged("objects.size_spread", 0, 0.25, 0.6, (0.1, 0.4), "", "standard deviation of its logarithm"),
+    *(ranged(f"share.{f}", 0, 0.5, 1, (0, 1), "", f"how many objects are of family {f}, relative to the other shares")
       for f in FAMILIES),
-    _row("table.depth", 0.5, 0.7, 1.2, (0.6, 0.9), "m", "along x, away from the robot"),
-    _row("table.width", 0.5, 1.0, 1.8, (0.8, 1.4), "m", "along y"),
-    _row("table.height", 0.3, 0.75, 1.1, (0.6, 0.9), "m", "of the top above the floor"),
-    _row("table.legs", 0, 1, 1, (0, 1), "", "what carries the top", choices=("block", "legs")),
-    _row("wall.there", 0, 1, 1, (0, 1), "", "behind the table", choices=("no wall", "wall")),
-    _row("drop.area", 0.1, 0.4, 0.9, (0.2, 0.7), "", "part of the top, in its middle, over which objects are dropped"),
-    _row("objects.density", 100, 600, 5000, (300, 1500), "kg/m^3", "median over the objects", dynamics=True, log=True),
-    _row("objects.density_spread", 0, 0.3, 1, (0, 0.6), "", "standard deviation of its logarithm", dynamics=True),
-    _row("friction.sliding", 0.1, 0.6, 1.5, (0.3, 1), "", "coefficient against sliding", dynamics=True, log=True),
-    _row("friction.torsional", 1e-4, 3e-3, 0.03, (1e-3, 0.01), "m", "against turning on the spot", dynamics=True,
+    ranged("table.depth", 0.5, 0.7, 1.2, (0.6, 0.9), "m", "along x, away from the robot"),
+    ranged("table.width", 0.5, 1.0, 1.8, (0.8, 1.4), "m", "along y"),
+    ranged("table.height", 0.3, 0.75, 1.1, (0.6, 0.9), "m", "of the top above the floor"),
+    ranged("table.legs", 0, 1, 1, (0, 1), "", "what carries the top", choices=("block", "legs")),
+    ranged("wall.there", 0, 1, 1, (0, 1), "", "behind the table", choices=("no wall", "wall")),
+    ranged("drop.area", 0.1, 0.4, 0.9, (0.2, 0.7), "", "part of the top, in its middle, that objects drop on"),
+    ranged("objects.density", 100, 600, 5000, (300, 1500), "kg/m^3", "median over the objects", kind="dynamics",
+           log=True),
+    ranged("objects.density_spread", 0, 0.3, 1, (0, 0.6), "", "standard deviation of its logarithm", kind="dynamics"),
+    ranged("friction.sliding", 0.1, 0.6, 1.5, (0.3, 1), "", "coefficient against sliding", kind="dynamics", log=True),
+    ranged("friction.torsional", 1e-4, 3e-3, 0.03, (1e-3, 0.01), "m", "against turning on the spot", kind="dynamics",
          log=True),
-    _row("friction.rolling", 1e-4, 1e-3, 0.01, (4e-4, 2.5e-3), "m", "against rolling", dynamics=True, log=True),
-    _row("push.impulse", 2e-3, 0.05, 0.5, (0.02, 0.1), "N s", "of a push in a sequence", dynamics=True, log=True),
+    ranged("friction.rolling", 1e-4, 1e-3, 0.01, (4e-4, 2.5e-3), "m", "against rolling", kind="dynamics", log=True),
+    ranged("push.impulse", 2e-3, 0.05, 0.5, (0.02, 0.1), "N s", "of a push in a sequence", kind="dynamics", log=True),
 ]  # fmt: skip
 
 

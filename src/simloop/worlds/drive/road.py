@@ -1,0 +1,278 @@
+"""Roads: a centreline that bends no more than a car can steer, and what is where along it.
+
+    road = open_road(stream(7, "road"), length=200.0, radius=20.0, lane_width=3.5, lanes=2)
+    s, d = road.locate(points)                # (m,), (m,): how far along it and how far to its left, m
+
+A road is a line of points at even steps. What is between two of them lies on the straight line between them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from simloop.errors import InputError
+from simloop.parameters import Array
+
+#: m between two points of a centreline
+STEP = 0.5
+#: parts of a road that do not follow each other are apart at least this many of its widths, from middle to middle
+_APART = 1.25
+_ATTEMPTS = 60
+
+
+@dataclass(frozen=True, eq=False)
+class Road:
+    """A road on the plane.
+
+    Attributes:
+        points: (n, 2) m, its middle, at even steps along it.
+        closed: whether the last point is followed by the first.
+        lane_width: m.
+        lanes: 1, driven along the middle, or 2, of which the right one is driven and the left one is for others.
+    """
+
+    points: Array
+    closed: bool
+    lane_width: float
+    lanes: int
+
+    def __post_init__(self) -> None:
+        if self.lanes not in (1, 2):
+            raise InputError(f"a road has 1 or 2 lanes, got {self.lanes}")
+        if not (np.isfinite(self.points).all() and self.points.ndim == 2 and len(self.points) >= 4):
+            raise InputError("a road needs at least 4 points (x, y), all of them finite")
+
+    @cached_property
+    def step(self) -> float:
+        """m between two points."""
+        return float(np.mean(np.linalg.norm(self._sides, axis=1)))
+
+    @property
+    def length(self) -> float:
+        """m along the middle."""
+        return self.step * len(self._sides)
+
+    @property
+    def half_width(self) -> float:
+        """m from the middle to the outer side of a lane."""
+        return self.lane_width * self.lanes / 2
+
+    @cached_property
+    def _sides(self) -> Array:
+        """(m, 2) from each point to the next."""
+        after = np.roll(self.points, -1, axis=0) if self.closed else self.points[1:]
+        return after - self.points[: len(after)]
+
+    @cached_property
+    def heading(self) -> Array:
+        """(n,) rad at each point, without jumps; of a closed road the last differs from the first by a whole turn."""
+        if self.closed:
+            along = np.roll(self.points, -1, axis=0) - np.roll(self.points, 1, axis=0)
+        else:
+            along = np.gradient(self.points, axis=0)
+        return np.unwrap(np.arctan2(along[:, 1], along[:, 0]))
+
+    @cached_property
+    def curvature(self) -> Array:
+        """(n,) 1/m at each point, positive to the left: the turn between two sides to the length that makes it."""
+        angles = np.arctan2(self._sides[:, 1], self._sides[:, 0])
+        turn = np.diff(angles, prepend=angles[-1:] if self.closed else angles[:1])
+        turn = (turn + np.pi) % (2 * np.pi) - np.pi
+        if self.closed:
+            return np.asarray(turn / self.step)
+        turn = np.append(turn, turn[-1])
+        turn[0] = turn[1]
+        return np.asarray(turn / self.step)
+
+    def at(self, s: ArrayLike, d: ArrayLike = 0.0) -> tuple[Array, Array, Array]:
+        """Where one is `s` m along the road and `d` m to its left.
+
+        Args:
+            s: (...,) m; a closed road goes on after its end, an open one ends straight.
+            d: (...,) m.
+
+        Returns:
+            places (..., 2), m, headings (...,), rad, and curvatures (...,), 1/m.
+        """
+        s, d = np.broadcast_arrays(np.asarray(s, dtype=float), np.asarray(d, dtype=float))
+        n = len(self.points)
+        place = s / self.step
+        if self.closed:
+            place = place % n
+            low = np.floor(place).astype(np.int64) % n
+            high = (low + 1) % n
+        else:
+            low = np.clip(np.floor(place).astype(np.int64), 0, n - 2)
+            high = low + 1
+        part = place - low
+        angle = self.heading[low]
+        turn = (self.heading[high] - angle + np.pi) % (2 * np.pi) - np.pi
+        inside = np.clip(part, 0, 1)
+        angle = angle + inside * turn
+        curvature = (1 - inside) * self.curvature[low] + inside * self.curvature[high]
+        middle = self.points[low] + part[..., None] * (self.points[high] - self.points[low])
+        normal = np.stack([-np.sin(angle), np.cos(angle)], axis=-1)
+        return middle + d[..., None] * normal, angle, curvature
+
+    def locate(self, points: ArrayLike) -> tuple[Array, Array]:
+        """How far along the road and how far to the left of its middle points (..., 2) are: two (...,), m."""
+        points = np.asarray(points, dtype=float)
+        flat = points.reshape(-1, 2)
+        _, nearest = self._tree.query(flat)
+        best = np.full(len(flat), np.inf)
+        s, d = np.zeros(len(flat)), np.zeros(len(flat))
+        sides, m = self._sides, len(self._sides)
+        for before in (1, 0):  # the side that ends at the nearest point and the one that begins there
+            k = nearest - before
+            k = k % m if self.closed else np.clip(k, 0, m - 1)
+            along = sides[k] / np.linalg.norm(sides[k], axis=1, keepdims=True)
+            off = flat - self.points[k]
+            t = (off * along).sum(axis=1) / self.step
+            if not self.closed:  # before its start and after its end an open road goes on straight
+                t = np.clip(t, np.where(k == 0, -np.inf, 0), np.where(k == m - 1, np.inf, 1))
+            else:
+                t = np.clip(t, 0, 1)
+            rest = off - t[:, None] * self.step * along
+            side = along[:, 0] * off[:, 1] - along[:, 1] * off[:, 0]
+            far = np.linalg.norm(rest, axis=1)
+            nearer = far < best
+            best = np.where(nearer, far, best)
+            s = np.where(nearer, (k + t) * self.step, s)
+            d = np.where(nearer, np.copysign(far, side), d)
+        if self.closed:
+            s = s % self.length
+        return s.reshape(points.shape[:-1]), d.reshape(points.shape[:-1])
+
+    @cached_property
+    def _tree(self):  # type: ignore[no-untyped-def]
+        from scipy.spatial import cKDTree
+
+        return cKDTree(self.points)
+
+    def check(self, *, tightest: float) -> None:
+        """Raise an InputError where the road bends more than a radius `tightest`, m, allows, or crosses itself."""
+        bend = np.abs(self.curvature)
+        if bend.max() * tightest > 1.05:
+            k = int(bend.argmax())
+            raise InputError(
+                f"the road bends with a radius of {1 / bend[k]:.1f} m at {k * self.step:.0f} m along it; the car turns"
+                f" no tighter than {tightest:.1f} m"
+            )
+        if (near := self.crossing()) is not None:
+            raise InputError(
+                f"the road comes too near to itself: {near[0]:.0f} m and {near[1]:.0f} m along it are less than"
+                f" {_APART * 2 * self.half_width:.1f} m apart"
+            )
+
+    def crossing(self) -> tuple[float, float] | None:
+        """Two places along the road, m, that are nearer to each other than its width allows; None where none are."""
+        from scipy.spatial import cKDTree
+
+        apart = _APART * 2 * self.half_width
+        every = max(1, int(apart / 4 / self.step))
+        pairs = every * cKDTree(self.points[::every]).query_pairs(apart, output_type="ndarray")
+        between = (pairs[:, 1] - pairs[:, 0]) * self.step
+        if self.closed:
+            between = np.minimum(between, self.length - between)
+        # along a half circle of this diameter parts are as near as that and farther along the road
+        wrong = pairs[between > np.pi / 2 * apart + 2 * every * self.step]
+        if not len(wrong):
+            return None
+        i, j = wrong[0]
+        return float(i * self.step), float(j * self.step)
+
+
+def open_road(
+    rng: np.random.Generator, *, length: float, radius: float, lane_width: float, lanes: int, straight: float = 0.3
+) -> Road:
+    """A random road from one place to another: straights and bends, between which the curvature changes evenly.
+
+    Args:
+        rng: decides it.
+        length: m; shorter where so long a road would meet itself.
+        radius: m, of its tightest bend; the others' are up to six times as large, evenly in the logarithm.
+        lane_width: m.
+        lanes: 1 or 2.
+        straight: part of its pieces that are straight.
+    """
+    count = int(np.ceil(length / STEP)) + 1
+    for _ in range(_ATTEMPTS):
+        places, bends = _pieces(rng, length, radius, straight)
+        heading = np.cumsum(np.interp(np.arange(count) * STEP, places, bends)) * STEP
+        steps = STEP * np.stack([np.cos(heading), np.sin(heading)], axis=1)
+        road = Road(np.cumsum(steps, axis=0) - steps[0], False, lane_width, lanes)
+        if road.crossing() is None:
+            return road
+        count = max(int(0.9 * count), int(4 * radius / STEP))
+    line = np.stack([np.arange(count) * STEP, np.zeros(count)], axis=1)
+    return Road(line, False, lane_width, lanes)
+
+
+def _pieces(rng: np.random.Generator, length: float, radius: float, straight: float) -> tuple[Array, Array]:
+    """Places along a road, m, and its curvatures there, 1/m, between which it changes evenly."""
+    n = int(length / (0.5 * radius)) + 2
+    radii = radius * np.exp(rng.uniform(0, np.log(6), n))
+    bends = np.where(rng.random(n) < straight, 0.0, np.where(rng.random(n) < 0.5, 1, -1) / radii)
+    turned = rng.uniform(0.2, np.pi, n)
+    long = np.where(bends == 0, radius * rng.uniform(0.5, 5, n), np.minimum(turned * radii, 12 * radius))
+    change = 0.5 * radius  # a clothoid between two pieces
+    ends = np.cumsum(long + change)
+    starts = np.concatenate([[0.0], ends[:-1]])
+    return np.stack([starts, starts + long], axis=1).reshape(-1), np.repeat(bends, 2)
+
+
+def closed_road(
+    rng: np.random.Generator, *, length: float, radius: float, lane_width: float, lanes: int, knots: int = 9
+) -> Road:
+    """A random road that leads back to its start: a periodic cubic spline around random points of a ring.
+
+    Args:
+        rng: decides it.
+        length: m, about; longer where its bends would be too tight.
+        radius: m, of its tightest bend.
+        lane_width: m.
+        lanes: 1 or 2.
+        knots: points that the spline goes through.
+    """
+    shift = rng.uniform(-0.5, 0.5, knots)
+    rough, flip = rng.uniform(-1, 1, knots), rng.random() < 0.5
+    ring = max(length / (2 * np.pi), 1.3 * radius)
+    unevenness = 0.6
+    for _ in range(_ATTEMPTS):
+        away, angles = ring * (1 + unevenness * rough), 2 * np.pi * (np.arange(knots) + unevenness * shift) / knots
+        points = even(np.stack([away * np.cos(angles), away * np.sin(angles)], axis=1), closed=True)
+        road = Road(points[::-1] if flip else points, True, lane_width, lanes)
+        if np.abs(road.curvature).max() <= 1 / radius and road.crossing() is None:
+            return road
+        unevenness *= 0.93
+    raise InputError(f"no closed road with bends of {radius:g} m and lanes of {lane_width:g} m was found")
+
+
+def even(through: Array, *, closed: bool, step: float = STEP) -> Array:
+    """Points (n, 2) at even steps of about `step` m along the cubic spline through points (k, 2)."""
+    from scipy.interpolate import CubicSpline
+
+    knots = np.concatenate([through, through[:1]]) if closed else through
+    chord = np.linalg.norm(np.diff(knots, axis=0), axis=1)
+    at = np.concatenate([[0], np.cumsum(np.sqrt(chord))])  # centripetal: no loops between unevenly spaced points
+    spline = CubicSpline(at, knots, bc_type="periodic" if closed else "natural")
+    fine = spline(np.linspace(0, at[-1], max(200, 8 * round(chord.sum() / step))))
+    return along(fine, closed=closed, step=step)
+
+
+def along(line: Array, *, closed: bool, step: float = STEP) -> Array:
+    """Points (n, 2) at even steps of about `step` m along a line of points (k, 2); a closed one ends at its start."""
+    travelled = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(line, axis=0), axis=1))])
+    sides = max(4, round(travelled[-1] / step))
+    places = np.linspace(0, travelled[-1], sides + 1)
+    out = np.stack([np.interp(places, travelled, line[:, j]) for j in (0, 1)], axis=1)
+    return out[:-1] if closed else out
+
+
+def limits(points: NDArray[np.float64], margin: float) -> tuple[Array, Array]:
+    """The corners (2,), (2,) of a box around points (n, 2), m, with a margin."""
+    return points.min(axis=0) - margin, points.max(axis=0) + margin
