@@ -11,9 +11,10 @@ from __future__ import annotations
 import hashlib
 import http.client
 import os
+import re
 import sys
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -35,7 +36,7 @@ class Split:
         indices: which of these files, sorted by full path; None: all.
         machine: what was recorded.
         world: the build of the world that it was recorded on, where there are several.
-        episodes: which of the recordings in the files; None: all.
+        episodes: which of the recordings, or of the frames, in the files; None: all.
     """
 
     files: str
@@ -47,10 +48,11 @@ class Split:
 
 @dataclass(frozen=True)
 class Entry:
-    """Public recordings of one machine.
+    """Public recordings of one machine, or images from it.
 
-    `files` maps each file, relative to the entry's folder, to its SHA-256. `splits` names parts of them. Files are read
-    by the columns that the world names, or by the entry's own `read`.
+    `files` maps each file, relative to the entry's folder, to its SHA-256. Many numbered files can be one item, as
+    `images/{0..99}.jpg`: its SHA-256 is that of what `sha256sum images/{0..99}.jpg` prints. `splits` names parts of
+    them. Files are read by the columns that the world names, or by the entry's own `read`; images by `image_set`.
     """
 
     name: str
@@ -66,20 +68,36 @@ class Entry:
     made: str = ""
     keeps: str = ""  # the folder below the data folder, where several entries share one; "": the entry's name
     read: Callable[[Sequence[Path]], TrajectorySet] | None = None
+    images: bool = False
+    lines: Mapping[str, int] = field(default_factory=dict)  # of a file, how many first lines are this entry's
 
     @property
     def folder(self) -> Path:
         return data_folder() / (self.keeps or self.name)
 
+    @property
+    def names(self) -> list[str]:
+        """All files, relative to the folder."""
+        return [name for item in self.files for name in expanded(item)]
+
     def paths(self, split: str) -> list[Path]:
         """The files of a split, on this machine or not."""
         part = self.splits[split]
-        names = sorted(n for n in self.files if fnmatchcase(n, part.files) or fnmatchcase(n, part.files + "/*"))
+        names = sorted(n for n in self.names if fnmatchcase(n, part.files) or fnmatchcase(n, part.files + "/*"))
         chosen = names if part.indices is None else [names[i] for i in part.indices]
         return [self.folder / n for n in chosen]
 
     def present(self, split: str) -> bool:
         return all(p.is_file() for p in self.paths(split))
+
+
+def expanded(item: str) -> list[str]:
+    """The names of the files that an item of `Entry.files` stands for: "a{0..2}.jpg" is a0.jpg, a1.jpg and a2.jpg."""
+    found = re.fullmatch(r"(.*)\{(\d+)\.\.(\d+)\}(.*)", item)
+    if not found:
+        return [item]
+    before, first, last, after = found.groups()
+    return [f"{before}{i}{after}" for i in range(int(first), int(last) + 1)]
 
 
 def data_folder() -> Path:
@@ -94,10 +112,11 @@ def data_folder() -> Path:
 def entries() -> dict[str, Entry]:
     """All entries of the catalogue by name."""
     from simloop.targets.cube_tosses import CUBE_TOSSES
+    from simloop.targets.donkeycar import DONKEYCAR_TUB
     from simloop.targets.double_pendulum import DOUBLE_PENDULUM
     from simloop.targets.quanser import CART_POLE, QUBE
 
-    return {e.name: e for e in (DOUBLE_PENDULUM, QUBE, CART_POLE, CUBE_TOSSES)}
+    return {e.name: e for e in (DOUBLE_PENDULUM, QUBE, CART_POLE, CUBE_TOSSES, DONKEYCAR_TUB)}
 
 
 def sharing(name: str) -> list[Entry]:
@@ -123,12 +142,30 @@ def find(name: str) -> tuple[Entry, str] | None:
 
 def check(entry: Entry, split: str) -> None:
     """Raise if a file of a split is not the published one: then its figures would not be the real machine's."""
-    for path in entry.paths(split):
-        if _sha256(path.read_bytes()) != entry.files[str(path.relative_to(entry.folder))]:
+    wanted = {str(p.relative_to(entry.folder)) for p in entry.paths(split)}
+    for item, digest in entry.files.items():
+        if wanted.isdisjoint(expanded(item)):
+            continue
+        if _digest(entry, item, {n: (entry.folder / n).read_bytes() for n in expanded(item)}) != digest:
             raise InputError(
-                f"{path}: differs from the published file (SHA-256); {how_to_get(entry)}, or give its path with a"
+                f"{entry.folder / item}: {_differs(item)}; {how_to_get(entry)}, or give its path with a"
                 " column map to use it as your own"
             )
+
+
+def _digest(entry: Entry, item: str, contents: Mapping[str, bytes]) -> str:
+    """The SHA-256 of an item: of its file, or of the list of those of its files."""
+    hashes = {}
+    for name, content in contents.items():
+        lines = entry.lines.get(name)
+        hashes[name] = _sha256(content if lines is None else b"".join(content.splitlines(keepends=True)[:lines]))
+    if list(hashes) == [item]:
+        return hashes[item]
+    return _sha256("".join(f"{digest}  {name}\n" for name, digest in hashes.items()).encode())
+
+
+def _differs(item: str) -> str:
+    return f"{'differs' if expanded(item) == [item] else 'one of them differs'} from the published file (SHA-256)"
 
 
 def get(
@@ -157,26 +194,31 @@ def how_to_get(entry: Entry) -> str:
 
 
 def _get_entry(entry: Entry, split: str | None, progress: Callable[[str], None], url: str | None) -> None:
-    wanted = entry.files if split is None else {
-        str(p.relative_to(entry.folder)): entry.files[str(p.relative_to(entry.folder))] for p in entry.paths(split)
-    }  # fmt: skip
-    for relative, digest in wanted.items():
-        path = entry.folder / relative
-        if path.is_file():
-            if _sha256(path.read_bytes()) != digest:
-                raise InputError(f"{path}: differs from the published file (SHA-256); delete it and try again")
-            continue
-        if not (url or entry.url):
-            raise InputError(
-                f"{entry.name}: no public address has these files as simloop reads them; put {relative} into"
-                f" {entry.folder} yourself: {entry.made}"
-            )
-        progress(relative)
-        content = _fetch((url or entry.url) + relative)
-        if _sha256(content) != digest:
-            raise InputError(f"{relative}: what was downloaded is not the published file (SHA-256 differs); not kept")
-        with write_aside(path) as file:
-            file.write(content)
+    wanted = set(entry.names if split is None else (str(p.relative_to(entry.folder)) for p in entry.paths(split)))
+    for item, digest in entry.files.items():
+        contents, fetched = {}, []
+        for relative in expanded(item):
+            if wanted.isdisjoint(expanded(item)):
+                break
+            path = entry.folder / relative
+            if path.is_file():
+                contents[relative] = path.read_bytes()
+                continue
+            if not (url or entry.url):
+                raise InputError(
+                    f"{entry.name}: no public address has these files as simloop reads them; put {relative} into"
+                    f" {entry.folder} yourself: {entry.made}"
+                )
+            progress(relative)
+            contents[relative] = _fetch((url or entry.url) + relative)
+            fetched.append(relative)
+        if contents and _digest(entry, item, contents) != digest:
+            if len(fetched) < len(contents):
+                raise InputError(f"{entry.folder / item}: {_differs(item)}; delete it and try again")
+            raise InputError(f"{item}: what was downloaded is not the published file (SHA-256 differs); not kept")
+        for relative in fetched:
+            with write_aside(entry.folder / relative) as file:
+                file.write(contents[relative])
 
 
 def _fetch(address: str) -> bytes:

@@ -34,6 +34,10 @@ def recorded_target(name: str, world: World, columns: ColumnMap | None = None) -
         recordings = read_logs(files, columns, _held(columns, world), world.actions)
         return Target(name, recordings, columns.provenance, f"recordings in {name}, as their owner says")
     entry, split = found
+    if entry.images:
+        raise InputError(
+            f"{name!r} are images, with no channels to compare; 'simloop benchmark {entry.name}' uses them"
+        )
     if entry.world != world.name.split("/")[0]:
         raise InputError(f"{name!r} are recordings of {entry.world!r}, not of {world.name!r}")
     if not entry.present(split):
