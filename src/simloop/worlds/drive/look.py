@@ -1,0 +1,184 @@
+"""How world `drive` may look through its fast renderer: surfaces, lines, light, sky, weather, camera and sensor.
+
+    values = dict(zip(look_space().names, row))
+    numbers, lamps = uniforms(values, stream(7, "drive", "look", 3))
+
+The groups, which can be varied or left alone together, are what stands before the dot of a name: texture, lines,
+things, light, sky, weather, camera, lens and sensor. The default is a plain scene: grey road, green verge, white edges
+and a yellow middle, an even sky, and a small car's camera: a fisheye 125 degrees wide that looks 17 degrees down from a
+third of a lane's width.
+"""
+
+from __future__ import annotations
+
+import colorsys
+from collections.abc import Mapping
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simloop.distributions import Distribution, Point, Uniform
+from simloop.frames import Camera
+from simloop.parameters import Array, Kind, ParameterSpace
+from simloop.sensor import sensor_distributions, sensor_space
+from simloop.worlds.spreads import Row, ranged
+
+#: most lamps, and the numbers that the renderer reads; its kernel gives them names in this order
+LAMPS = 16
+UNIFORMS = (
+    "seed", "road r", "road g", "road b", "verge r", "verge g", "verge b", "noise", "grain", "patches", "gloss",
+    "rough", "shoulder", "wear", "centre r", "centre g", "centre b", "edge r", "edge g", "edge b", "sun x", "sun y",
+    "sun z", "sun", "ambient", "shade", "shade size", "zenith r", "zenith g", "zenith b", "horizon r", "horizon g",
+    "horizon b", "clouds", "back height", "back contrast", "back light", "back size", "lamp count", "lamp light",
+    "headlamps", "fog", "rain", "snow", "wet", "recolour", "glare",
+)  # fmt: skip
+
+
+def _looks(name: str, low: float, default: float, high: float, wide: tuple[float, float], unit: str, what: str, *,
+           log: bool = False, integer: bool = False, kind: Kind = "appearance", choices: tuple[str, ...] = ()) -> Row:  # fmt: skip
+    return ranged(name, low, default, high, wide, unit, what, kind=kind, log=log, integer=integer, choices=choices)
+
+
+TABLE: list[Row] = [
+    _looks("texture.road", 0.02, 0.18, 0.9, (0.03, 0.5), "", "brightness of the road, in linear light", log=True),
+    _looks("texture.road_tint", 0, 0, 1, (0, 0.5), "", "how coloured it is"),
+    _looks("texture.verge", 0.02, 0.15, 0.9, (0.03, 0.5), "", "brightness of what is beside it", log=True),
+    _looks("texture.verge_tint", 0, 0.5, 1, (0, 0.8), "", "how coloured it is"),
+    _looks("texture.floor", 0, 0, 1, (0, 1), "", "whether the road and what is beside it are one floor",
+           choices=("road and verge", "one floor")),
+    _looks("texture.noise", 0, 0, 1, (0, 0.5), "", "grain of the ground"),
+    _looks("texture.grain", 0.02, 0.3, 4, (0.05, 2), "m", "its coarsest size", log=True),
+    _looks("texture.patches", 0, 0, 1, (0, 0.5), "", "spots that are darker or brighter"),
+    _looks("texture.gloss", 0, 0, 1, (0, 0.8), "", "how much the ground mirrors"),
+    _looks("texture.rough", 0, 0.3, 1, (0, 1), "", "how much it smears what it mirrors"),
+    _looks("lines.centre_hue", 0, 0.14, 1, (0, 1), "turns", "of the middle line's colour"),
+    _looks("lines.centre_tint", 0, 0.8, 1, (0, 1), "", "how coloured it is"),
+    _looks("lines.edge_hue", 0, 0.14, 1, (0, 1), "turns", "of the side lines' colour"),
+    _looks("lines.edge_tint", 0, 0, 1, (0, 0.5), "", "how coloured it is"),
+    _looks("lines.bright", 0.1, 0.8, 1.5, (0.35, 1), "", "brightness of the lines, in linear light"),
+    _looks("lines.wear", 0, 0, 1, (0, 0.5), "", "part of them that is worn off"),
+    _looks("things.recolour", 0, 0, 1, (0, 1), "", "how far things are from the scene's own colours"),
+    _looks("light.sun", 0, 0.6, 3, (0, 1.2), "", "light of the sun on what faces it"),
+    _looks("light.elevation", 0.05, 0.9, 1.5, (0.15, 1.4), "rad", "of the sun over the horizon"),
+    _looks("light.azimuth", -3.1416, 1, 3.1416, (-3.1416, 3.1416), "rad", "of the sun, from the world's x axis"),
+    _looks("light.ambient", 0.02, 0.5, 2, (0.1, 0.9), "", "light from everywhere", log=True),
+    _looks("light.lamps", 0, 0, 16, (0, 16), "", "lamps over the road", integer=True),
+    _looks("light.lamp", 0, 2, 10, (0.5, 5), "", "how bright they are"),
+    _looks("light.headlamps", 0, 0, 2, (0, 0.6), "", "the car's own"),
+    _looks("light.shadows", 0, 0, 1, (0, 0.7), "", "how dark the shadows of what is out of sight are"),
+    _looks("light.shadow_size", 0.5, 4, 20, (1, 10), "m", "how large they are", log=True),
+    _looks("light.glare", 0, 0, 2, (0, 0.8), "", "of the sun in the lens and on the ground"),
+    _looks("light.adapt", 0, 0.7, 1, (0.5, 1), "", "how far the camera makes every picture equally bright"),
+    _looks("sky.bright", 0.005, 0.6, 1.5, (0.02, 1), "", "in linear light", log=True),
+    _looks("sky.tint", 0, 0.4, 1, (0, 0.6), "", "how blue it is"),
+    _looks("sky.clouds", 0, 0, 1, (0, 1), "", "how much of it they cover"),
+    _looks("sky.backdrop", 0, 0, 1, (0, 0.5), "rad", "how high what stands at the horizon reaches"),
+    _looks("sky.contrast", 0, 1, 2, (0.2, 2), "", "of its pieces"),
+    _looks("sky.pieces", 0.01, 0.1, 0.6, (0.02, 0.3), "rad", "how wide they are", log=True),
+    _looks("weather.fog", 0, 0, 0.3, (0, 0.04), "1/m", "part of the light that is lost on each metre"),
+    _looks("weather.rain", 0, 0, 1, (0, 0.5), "", "how dense"),
+    _looks("weather.snow", 0, 0, 1, (0, 0.4), "", "falling and lying"),
+    _looks("weather.wet", 0, 0, 1, (0, 0.6), "", "how wet the ground is"),
+    _looks("camera.height", 0.3, 1.16, 4, (0.8, 1.8), "m", "over the road", log=True, kind="sensing"),
+    _looks("camera.pitch", -0.2, 0.297, 1, (0.14, 0.45), "rad", "downwards", kind="sensing"),
+    _looks("camera.roll", -0.5, 0, 0.5, (-0.05, 0.05), "rad", "to the right", kind="sensing"),
+    _looks("camera.yaw", -0.5, 0, 0.5, (-0.05, 0.05), "rad", "to the left", kind="sensing"),
+    _looks("camera.forward", -1, 0.5, 3, (0, 1), "m", "before the middle of the car", kind="sensing"),
+    _looks("camera.fov", 0.6, 2.18, 2.8, (1.8, 2.5), "rad", "from the left to the right side of the picture",
+           kind="sensing"),
+]  # fmt: skip
+#: numbers of the sensor that the fast renderer does not use: it has no depth camera
+_NOT_HERE = ("sensor.depth",)
+
+
+@cache
+def look_space() -> ParameterSpace:
+    """All that may vary in how the world looks."""
+    sensor = [p for p in sensor_space() if not p.name.startswith(_NOT_HERE)]
+    return ParameterSpace([*(row.parameter for row in TABLE), *sensor])
+
+
+@cache
+def looks() -> Mapping[str, Distribution]:
+    """`default`, plain and without noise, and `wide`, as far as someone would go by hand."""
+    space = look_space()
+    sensor = sensor_distributions()["wide"]
+    assert isinstance(sensor, Uniform)
+    own = {p.name: (a, b) for p, a, b in zip(sensor.space, sensor.low, sensor.high, strict=True)}
+    ranges = {row.parameter.name: row.wide for row in TABLE} | own
+    low, high = np.array([ranges[name] for name in space.names]).T
+    return {"default": Point(space), "wide": Uniform(space, low, high)}
+
+
+def uniforms(values: Mapping[str, float], rng: np.random.Generator) -> tuple[Array, Array]:
+    """The numbers that the renderer reads, (NUMBERS,), and lamps (LAMPS, 4): azimuth, elevation, size, strength.
+
+    Args:
+        values: by name the parameters of `look_space`.
+        rng: of what parameters do not say: hues of the ground, places of lamps.
+    """
+    v = values
+    seed = int(rng.integers(2**31))
+    hues = rng.random(3)
+    road = _tinted(v["texture.road"], hues[0], v["texture.road_tint"])
+    green = 0.3 if v["texture.verge_tint"] == look_space()["texture.verge_tint"].default else hues[1]
+    verge = road if v["texture.floor"] else _tinted(v["texture.verge"], green, v["texture.verge_tint"])
+    elevation, azimuth = v["light.elevation"], v["light.azimuth"]
+    sun = np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth), np.sin(elevation)
+    zenith = _tinted(v["sky.bright"], 0.6, v["sky.tint"])
+    horizon = _tinted(v["sky.bright"], 0.58, 0.4 * v["sky.tint"])
+    back = 0.35 * v["sky.bright"] + 0.15 * v["light.ambient"]
+    numbers = {
+        "seed": seed, "noise": v["texture.noise"], "grain": v["texture.grain"], "patches": v["texture.patches"],
+        "gloss": v["texture.gloss"], "rough": v["texture.rough"], "shoulder": 0.3, "wear": v["lines.wear"],
+        "sun x": sun[0], "sun y": sun[1], "sun z": sun[2], "sun": v["light.sun"], "ambient": v["light.ambient"],
+        "shade": v["light.shadows"], "shade size": v["light.shadow_size"], "clouds": v["sky.clouds"],
+        "back height": v["sky.backdrop"], "back contrast": v["sky.contrast"], "back light": back,
+        "back size": v["sky.pieces"], "lamp count": v["light.lamps"], "lamp light": v["light.lamp"],
+        "headlamps": v["light.headlamps"], "fog": v["weather.fog"], "rain": v["weather.rain"],
+        "snow": v["weather.snow"], "wet": v["weather.wet"], "recolour": v["things.recolour"], "glare": v["light.glare"],
+        **_colours("road", road), **_colours("verge", verge), **_colours("zenith", zenith),
+        **_colours("horizon", horizon),
+        **_colours("centre", _tinted(v["lines.bright"], v["lines.centre_hue"], v["lines.centre_tint"])),
+        **_colours("edge", _tinted(v["lines.bright"], v["lines.edge_hue"], v["lines.edge_tint"])),
+    }  # fmt: skip
+    lamps = np.stack(
+        [rng.uniform(-np.pi, np.pi, LAMPS), rng.uniform(0.1, 0.9, LAMPS), rng.uniform(0.02, 0.08, LAMPS),
+         rng.uniform(0.3, 1, LAMPS)], axis=1,
+    )  # fmt: skip
+    return np.array([numbers[name] for name in UNIFORMS], dtype=float), lamps
+
+
+def _tinted(bright: float, hue: float, tint: float) -> tuple[float, float, float]:
+    """A colour in linear light."""
+    r, g, b = colorsys.hsv_to_rgb(hue % 1.0, tint, 1.0)
+    return bright * r * r, bright * g * g, bright * b * b
+
+
+def _colours(name: str, colour: tuple[float, float, float]) -> dict[str, float]:
+    return {f"{name} {c}": x for c, x in zip("rgb", colour, strict=True)}
+
+
+def camera_of(values: Mapping[str, float], size: tuple[int, int], place: Array) -> Camera:
+    """The camera of a car at a place (3,): x, y, m, and heading, rad."""
+    width, height = size
+    k1, k2 = values["lens.k1"], values["lens.k2"]
+    half = values["camera.fov"] / 2
+    # a lens that bends spreads the same angle over the same picture
+    focal = width / 2 / (half * (1 + k1 * half**2 + k2 * half**4))
+    intrinsics = np.array([[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1.0]])
+    x, y, heading = place
+    reach = values["camera.forward"]
+    position = np.array([x + reach * np.cos(heading), y + reach * np.sin(heading), values["camera.height"]])
+    rotation = _rotation(heading + values["camera.yaw"], values["camera.pitch"], values["camera.roll"])
+    return Camera("front", size, intrinsics, position, rotation, (k1, k2), depth_unit=1e-2, fisheye=True)
+
+
+def _rotation(yaw: float, pitch: float, roll: float) -> NDArray[np.float64]:
+    """(3, 3) from a camera's axes (right, down, forward) to the world's."""
+    cy, sy, cp, sp, cr, sr = (f(a) for a in (yaw, pitch, roll) for f in (np.cos, np.sin))
+    forward = np.array([cy * cp, sy * cp, -sp])
+    right = np.array([sy, -cy, 0.0])
+    down = np.cross(forward, right)
+    return np.stack([cr * right + sr * down, cr * down - sr * right, forward], axis=1)
