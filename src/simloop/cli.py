@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import click
 import typer
 
-from simloop import cli_data, terminal
+from simloop import cli_benchmark, cli_data, terminal
 from simloop.cli_options import Json, Resume, ResumeChoice, Seed, World
 from simloop.errors import InputError
 
@@ -38,6 +38,7 @@ data = typer.Typer(help="Get public recordings; look at datasets, compare and me
 app.add_typer(data, name="data")
 app.command()(cli_data.generate)
 app.command()(cli_data.look)
+app.command()(cli_benchmark.benchmark)
 data.command("show")(cli_data.show)
 data.command("diff")(cli_data.diff)
 data.command("repair")(cli_data.repair)

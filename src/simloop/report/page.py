@@ -126,14 +126,24 @@ def _page(
             f"{outcome.folder}: the stages of this run do not fit together ({error}); give its command again in a new"
             " folder"
         ) from error
+    run, world = outcome.folder.resolve().name, outcome.configuration["world"]["name"]
+    return render(
+        {**shown, "title": f"{run}, {world}", "kicker": f"{world} · run {run}", "origin": f"the run's folder {run}",
+         "version": outcome.versions.get("simloop", "")},
+        sections,
+    )  # fmt: skip
+
+
+def render(head: dict[str, Any], sections: Sequence[Section]) -> str:
+    """A page as HTML.
+
+    Args:
+        head: title, kicker, headline, honesty, target, banner, origin and version: texts, "" where there is none.
+        sections: those without anything in them are left out.
+    """
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     return environment.from_string(_asset("page.html")).render(
-        **shown,
-        sections=[s for s in sections if s.blocks],
-        run=outcome.folder.resolve().name,
-        world=outcome.configuration["world"]["name"],
-        version=outcome.versions.get("simloop", ""),
-        style=Markup(_asset("page.css")),
+        **head, sections=[s for s in sections if s.blocks], style=Markup(_asset("page.css"))
     )
 
 

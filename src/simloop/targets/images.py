@@ -184,7 +184,8 @@ def _listed(folder: Path) -> Listed:
         if folder.is_file():
             raise InputError(f"{folder}: is a file; give a folder of images or a Donkeycar tub")
         near = [p.name for p in folder.parent.iterdir()] if folder.parent.is_dir() else []
-        names = [f"{e.name}/{s}" for e in catalogue.entries().values() if e.images for s in e.splits]
+        entries = [e for e in catalogue.entries().values() if e.images]
+        names = [*(e.name for e in entries), *(f"{e.name}/{s}" for e in entries for s in e.splits)]
         hint = did_you_mean(folder.name, near) or did_you_mean(str(folder), names)
         raise InputError(f"{folder}: no such folder, and no images of the catalogue{hint}")
     if (folder / "dataset.json").exists():
