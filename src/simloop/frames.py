@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Literal, get_args
 
 import numpy as np
@@ -122,6 +122,7 @@ class Camera:
         return np.stack([x, y, np.ones_like(x)], axis=-1)
 
 
+@cache
 def widest(distortion: tuple[float, float]) -> float:
     """The normalised radius up to which a lens shows what is farther out farther out; inf without an end."""
     k1, k2 = distortion

@@ -92,7 +92,7 @@ def sense(rgb: Picture, values: Mapping[str, float], rng: np.random.Generator) -
             light *= 1 - np.float32(v["sensor.vignetting"]) * _radius_squared(rgb.shape[:2])
         if noisy:
             light = _noised(light, v["sensor.photon_noise"], v["sensor.read_noise"], rng)
-        out = _encoded(light, v["sensor.gamma"])
+        out = encoded(light, v["sensor.gamma"])
     return _compressed(out, 100 - int(v["sensor.jpeg"])) if v["sensor.jpeg"] else out
 
 
@@ -137,23 +137,27 @@ def _to_linear(x: Array) -> Array:
 
 
 @cache
-def _encoding(gamma: float) -> Picture:
-    """(65536,) the sRGB value, 0 to 255, of each 16-bit value of linear light, after a curve."""
+def _encoding() -> Array:
+    """(65536,) the sRGB value, 0 to 1, of each 16-bit value of linear light."""
     x = np.arange(65536) / 65535
-    encoded = np.where(x <= 0.0031308, 12.92 * x, 1.055 * x ** (1 / 2.4) - 0.055)
-    return np.rint(255 * encoded**gamma).astype(np.uint8)
+    return np.where(x <= 0.0031308, 12.92 * x, 1.055 * x ** (1 / 2.4) - 0.055)
 
 
-def _encoded(light: Float32, gamma: float) -> Picture:
-    """(H, W, 3) sRGB of linear light (3, H, W) after a curve; what is outside 0 to 1 is cut."""
+@cache
+def _bytes(gamma: float) -> Picture:
+    """(65536,) the sRGB value, 0 to 255, of each 16-bit value of linear light, after a curve."""
+    return np.rint(255 * _encoding() ** gamma).astype(np.uint8)
+
+
+def encoded(light: Float32, gamma: float = 1.0) -> Picture:
+    """(H, W, 3) sRGB of linear light (3, H, W), which is overwritten, after a curve; what is outside 0 to 1 is cut."""
     light *= np.float32(65535)
     light += np.float32(0.5)
     np.clip(light, 0, 65535, out=light)
-    out = np.empty((*light.shape[1:], 3), dtype=np.uint8)
-    table = _encoding(gamma)
-    for k, plane in enumerate(light):
-        out[..., k] = np.take(table, plane.astype(np.uint16), mode="clip")
-    return out
+    places = light.astype(np.uint16).transpose(1, 2, 0)
+    if gamma != 1 and places.size < 65536:  # fewer powers than a table has
+        return np.rint(255 * np.take(_encoding(), places) ** gamma).astype(np.uint8)
+    return np.take(_bytes(gamma), places)
 
 
 def _radius_squared(shape: tuple[int, ...]) -> Float32:

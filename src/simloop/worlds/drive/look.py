@@ -88,15 +88,12 @@ TABLE: list[Row] = [
     _looks("camera.fov", 0.6, 2.18, 2.8, (1.8, 2.5), "rad", "from the left to the right side of the picture",
            kind="sensing"),
 ]  # fmt: skip
-#: numbers of the sensor that the fast renderer does not use: it has no depth camera
-_NOT_HERE = ("sensor.depth",)
 
 
 @cache
 def look_space() -> ParameterSpace:
     """All that may vary in how the world looks."""
-    sensor = [p for p in sensor_space() if not p.name.startswith(_NOT_HERE)]
-    return ParameterSpace([*(row.parameter for row in TABLE), *sensor])
+    return ParameterSpace([*(row.parameter for row in TABLE), *sensor_space()])
 
 
 @cache
