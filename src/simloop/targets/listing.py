@@ -129,6 +129,8 @@ def _reason(error: Exception) -> str:
     """What Pillow says, without the address of an object."""
     if "cannot identify" in str(error):
         return "of no kind that is known"
+    if "truncated" in str(error).lower():
+        return "it is cut short"
     return getattr(error, "strerror", None) or str(error)
 
 
