@@ -268,8 +268,11 @@ def along(line: Array, *, closed: bool, step: float = STEP) -> Array:
     """Points (n, 2) at even steps of about `step` m along a line of points (k, 2); a closed one ends at its start."""
     travelled = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(line, axis=0), axis=1))])
     sides = max(4, round(travelled[-1] / step))
-    places = np.linspace(0, travelled[-1], sides + 1)
-    out = np.stack([np.interp(places, travelled, line[:, j]) for j in (0, 1)], axis=1)
+    wanted = places = np.linspace(0, 1, sides + 1)
+    for _ in range(4):  # even along the line at first, then, as a road's steps are straight, from point to point
+        out = np.stack([np.interp(travelled[-1] * places, travelled, line[:, j]) for j in (0, 1)], axis=1)
+        far = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(out, axis=0), axis=1))])
+        places = np.interp(wanted, far / far[-1], places)
     return out[:-1] if closed else out
 
 
