@@ -1,0 +1,65 @@
+"""How an expert drives: pure pursuit of a line along the road, as fast as bends and what stands in the way allow.
+
+    steering = pursue(road, positions, headings, lookahead, line, wheelbase, turn)     # (m,) -1 left to 1 right
+
+Positions are those of the middle of the rear axle, angles and lateral places are positive to the left; a command to
+steer is positive to the right, as Donkeycar's and CARLA's are.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from simloop.parameters import Array
+from simloop.worlds.drive.road import Road
+
+
+def line_at(road: Road, offset_line: Array, s: ArrayLike) -> Array:
+    """Lateral places (...,) m of a line (n,), given at the road's points, at places s (...,) m along it."""
+    s, n = np.asarray(s, dtype=float), len(road.points)
+    if road.closed:
+        return np.interp(s % road.length, np.arange(n + 1) * road.step, np.append(offset_line, offset_line[:1]))
+    return np.interp(s, np.arange(n) * road.step, offset_line)
+
+
+def pursue(
+    road: Road,
+    positions: Array,
+    headings: Array,
+    lookahead: ArrayLike,
+    offset_line: Array,
+    wheelbase: ArrayLike,
+    turn: ArrayLike,
+) -> Array:
+    """Steer to a point of the wanted line that is ahead (Coulter, CMU-RI-TR-92-01, 1992).
+
+    The wheels are turned so that the rear axle's circle goes through that point: the curvature 2 y / c^2 of a point
+    that is y to the left and c away. It is found along the road instead of by its distance, so that there always is
+    one; on a circle that is the same.
+
+    Args:
+        road: the road.
+        positions: (m, 2) m, of rear axles.
+        headings: (m,) rad.
+        lookahead: (m,) m, how far along the road the point is.
+        offset_line: (n,) m, the wanted lateral place at each of the road's points.
+        wheelbase: (m,) m.
+        turn: (m,) rad, of the front wheels at full lock.
+
+    Returns:
+        commands (m,) from -1, full lock to the left, to 1, full lock to the right.
+    """
+    ahead = np.asarray(lookahead, dtype=float)
+    s, _ = road.locate(positions)
+    point, _, _ = road.at(s + ahead, line_at(road, offset_line, s + ahead))
+    return steer_to(point - positions, headings, ahead, wheelbase, turn)
+
+
+def steer_to(away: Array, headings: Array, lookahead: Array, wheelbase: ArrayLike, turn: ArrayLike) -> Array:
+    """Commands (m,) whose circle goes through a point that is `away` (m, 2) m from the rear axle."""
+    left = -np.sin(headings) * away[:, 0] + np.cos(headings) * away[:, 1]
+    # a point that is nearer than this is beside the car, and cannot be reached
+    apart = np.maximum((away**2).sum(axis=1), (0.5 * lookahead) ** 2)
+    angle = np.arctan(np.asarray(wheelbase) * 2 * left / apart)
+    return np.asarray(np.clip(-angle / np.asarray(turn), -1, 1))
