@@ -18,19 +18,23 @@ from simloop.targets.catalogue import entries
 
 ROOT = Path(__file__).parents[1]
 PAGES = [p for p in [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md"] if p.exists()]
-NEEDS_RECORDINGS = "<!-- needs recordings -->"
+#: what a block needs that may not be on this machine, by the line that stands before it
+NEEDS = {
+    "<!-- needs recordings -->": "double-pendulum/design-c1/all",
+    "<!-- needs donkeycar-tub -->": "donkeycar-tub/all",
+}
 #: verbs that hold verbs of their own
 GROUPS = ("data",)
 
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced code block of a page: its language, text and first line, and whether it needs the real recordings."""
+    """A fenced code block of a page: its language, text and first line, and which real recordings it needs."""
 
     language: str
     text: str
     line: int
-    recordings: bool
+    needs: str
 
 
 def blocks(page: Path) -> list[Block]:
@@ -47,7 +51,7 @@ def blocks(page: Path) -> list[Block]:
         before = next((text for text in reversed(lines[:start]) if text.strip()), "")
         found.append(
             Block(lines[start].strip().strip("`").split(" ")[0], "\n".join(lines[start + 1 : number]) + "\n", start + 2,
-                  before.strip() == NEEDS_RECORDINGS)
+                  NEEDS.get(before.strip(), ""))
         )  # fmt: skip
         start = None
     assert start is None, f"{page.name}, line {(start or 0) + 1}: this code block has no end"
@@ -69,9 +73,10 @@ def environment() -> dict[str, str]:
             "OMP_NUM_THREADS": "1"}  # fmt: skip
 
 
-def recordings_here() -> bool:
-    """Whether the real recordings are on this machine."""
-    return entries()["double-pendulum"].present("design-c1/all")
+def here(recordings: str) -> bool:
+    """Whether recordings of the catalogue are on this machine."""
+    entry, _, part = recordings.partition("/")
+    return entries()[entry].present(part)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
@@ -80,10 +85,10 @@ def test_blocks_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     shutil.copytree(ROOT / "examples", tmp_path / "examples", ignore=shutil.ignore_patterns("logs", "__pycache__"))
     monkeypatch.chdir(tmp_path)
     namespace: dict[str, object] = {"__name__": f"page_{page.stem}"}
-    skipped = 0
+    missing = []
     for block in blocks(page):
-        if block.recordings and not recordings_here():
-            skipped += 1
+        if block.needs and not here(block.needs):
+            missing.append(block.needs)
             continue
         where = f"{page.name}, line {block.line}"
         if block.language == "yaml":
@@ -104,8 +109,8 @@ def test_blocks_run(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
                     words, cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=120
                 )
                 assert done.returncode == 0, f"{where}: {command}\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
-    if skipped:
-        pytest.skip(f"{skipped} blocks need the real recordings: simloop data get double-pendulum")
+    if missing:
+        pytest.skip(f"{len(missing)} blocks need recordings: simloop data get {missing[0].split('/')[0]}")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)

@@ -71,8 +71,8 @@ def headline(found: Benchmark) -> str:
     mean = next(r for r in found.rows if r.name == "mean")
     ways = "misses" if len(models) == 1 else "is nearest: it misses"
     return (
-        f"{best.name} {ways} the human's steering by {number(best.values['MAE'], padded=True)} on average; the mean"
-        f" of labels does by {number(mean.values['MAE'], padded=True)}"
+        f"{best.name} {ways} the human's steering by {number(best.values['MAE'], padded=True)} on average, the mean"
+        f" of labels by {number(mean.values['MAE'], padded=True)}"
     )
 
 
