@@ -136,3 +136,8 @@ def test_a_catalogue_knows_what_is_an_image(tmp_path: Path, monkeypatch: pytest.
         image_set("donkeycar-tub/tset")
     with pytest.raises(InputError, match="did you mean 'donkeycar-tub'"):
         image_set("donkycar-tub")
+    monkeypatch.chdir(tmp_path)
+    write_tub(Path("donkeycar-tub"), [0.1])
+    with pytest.raises(InputError, match="not on this machine"):
+        image_set("donkeycar-tub")
+    assert len(image_set("./donkeycar-tub")) == len(image_set("donkeycar-tub/")) == 1

@@ -161,6 +161,18 @@ def test_frames_are_made_smaller_by_averaging_areas(tmp_path: Path) -> None:
     assert np.abs(small - mean).max() <= 1
 
 
+def test_photographs_are_turned_upright(tmp_path: Path) -> None:
+    """A camera held on its side says so in EXIF: the frame is turned, and its size is that of the turned one."""
+    lying = Image.new("RGB", (16, 12), (200, 0, 0))
+    lying.putpixel((0, 0), (0, 0, 255))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    lying.save(tmp_path / "0.png", exif=exif)
+    frames = image_set(tmp_path)
+    assert frames.size == (12, 16)
+    assert frames.read()[0, 0, -1].tolist() == [0, 0, 255]
+
+
 @pytest.mark.parametrize(
     ("image", "pixel"),
     [

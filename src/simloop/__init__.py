@@ -30,6 +30,7 @@ _HOMES = {
     "simloop.report": ["write_report"],
     "simloop.runs": ["Run"],
     "simloop.targets": ["Target", "get_target"],
+    "simloop.targets.images": ["ImageSet", "image_set"],
     "simloop.targets.windows": ["Replay", "Windows"],
     "simloop.trajectories": ["Channel", "TrajectorySet"],
     "simloop.worlds": ["Segments", "World", "get_world", "world_names"],

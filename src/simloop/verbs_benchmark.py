@@ -21,7 +21,7 @@ from simloop.errors import InputError, MissingExtraError, count
 from simloop.gap.gap import Interval
 from simloop.progress import Progress, silent
 from simloop.runs import POLICY, content_hash, read_run
-from simloop.targets.images import ImageSet, image_set
+from simloop.targets.images import ImageSet, image_set, in_catalogue
 
 #: skipped frames that are named in a terminal
 _NAMED = 5
@@ -131,18 +131,13 @@ def _cell(value: float, interval: Interval, *, signed: bool = False) -> str:
 
 def parts_of(name: str, train: str | None, columns: str | None) -> tuple[ImageSet, ImageSet | None]:
     """The frames to score, and those of which baselines may use the labels: of an entry of the catalogue, its parts."""
-    from simloop.targets.catalogue import entries
-
-    entry = entries().get(name.removesuffix("/").removesuffix("/test"))
-    if entry is not None and entry.images and not Path(name).exists() and columns is None:
-        scored, train = f"{entry.name}/test", train or f"{entry.name}/train"
-    else:
-        scored = name
-    images = image_set(scored, columns=columns)
+    found = in_catalogue(name)
+    if found is not None and (name.removesuffix("/") == found[0].name or found[1] == "test"):
+        name, train = f"{found[0].name}/test", train or f"{found[0].name}/train"
+    images = image_set(name, columns=None if found is not None else columns)
     if train is None:
         return images, None
-    of_catalogue = train.split("/")[0] in entries() and not Path(train).exists()
-    return images, image_set(train, columns=None if of_catalogue else columns)
+    return images, image_set(train, columns=None if in_catalogue(train) is not None else columns)
 
 
 def read_entrants(folders: Sequence[Path]) -> list[Entrant]:

@@ -148,6 +148,7 @@ class Benchmark:
             "skipped": [list(s) for s in self.images.skipped],
             "block": BLOCK,
             "training": self.training,
+            "human": self.true.tolist(),
             "rows": [r.to_dict() for r in self.rows],
             "differences": [d.to_dict() for d in self.differences],
         }

@@ -132,7 +132,7 @@ def image_set(name: str | Path, *, columns: ImageColumns | str | Path | None = N
     Raises:
         InputError: in one sentence, if there is no such folder, no image in it, or its angles cannot be taken.
     """
-    found = None if Path(name).exists() else _in_catalogue(str(name))
+    found = in_catalogue(str(name))
     if found is not None:
         if columns is not None:
             raise InputError(f"{str(name)!r} is read without a column map")
@@ -146,9 +146,15 @@ def image_set(name: str | Path, *, columns: ImageColumns | str | Path | None = N
     return _owned(str(name), folder, _listed(folder), "real recordings")
 
 
-def _in_catalogue(name: str) -> tuple[Entry, str] | None:
-    """The entry and the part that a name means; its whole where the name says no part."""
+def in_catalogue(name: str) -> tuple[Entry, str] | None:
+    """The entry and the part that a name means, "all" where it says none; None where it means a folder.
+
+    A folder of the same name is `./donkeycar-tub` or `donkeycar-tub/`.
+    """
+    here = Path(name).exists()
     entry = catalogue.entries().get(name.removesuffix("/"))
+    if here and (name.endswith("/") or (entry is not None and not entry.images)):
+        return None
     found = (entry, "all") if entry is not None else catalogue.find(name)
     if found is not None and not found[0].images:
         raise InputError(f"{name!r} are no images but recordings of {found[0].machine}; 'simloop gap' reads them")

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".ppm", ".tif", ".tiff")
 #: sizes whose shapes differ by less than this part are one size, drawn larger or smaller
 _SAME_SHAPE = 0.02
+#: the tag of EXIF that says how a camera was held: from 5 on, on its side
+_ORIENTATION = 0x0112
 #: what is skipped: a file, and one sentence that says why
 Skipped = tuple[tuple[str, str], ...]
 
@@ -66,7 +68,7 @@ class Listed:
         skipped = []
         for file in self.files:
             try:
-                sizes.append(_decoded_size(content_of(file, self.column)))
+                sizes.append(_size_if_whole(content_of(file, self.column)))
             except (OSError, ValueError, SyntaxError) as error:
                 sizes.append(None)
                 skipped.append((short_name(str(file)), f"not a whole image ({_reason(error)})"))
@@ -120,9 +122,16 @@ def decoded(content: bytes) -> Image.Image:
         return ImageOps.exif_transpose(image).convert("RGB")
 
 
-def _decoded_size(content: bytes) -> tuple[int, int]:
-    size: tuple[int, int] = decoded(content).size
-    return size
+def _size_if_whole(content: bytes) -> tuple[int, int]:
+    """The size (width, height) of an image that can be read to its end; raises as `decoded` does."""
+    from PIL import Image
+
+    with Image.open(io.BytesIO(content)) as image:
+        width, height = image.size
+        lying = image.getexif().get(_ORIENTATION, 1) >= 5
+        image.draft("RGB", (width // 8, height // 8))  # all of a JPEG is still read, in a fifth of the time
+        image.load()
+    return (height, width) if lying else (width, height)
 
 
 def _reason(error: Exception) -> str:
