@@ -53,6 +53,12 @@ def _tabletop() -> World:
     return Tabletop()
 
 
+def _drive() -> World:
+    from simloop.worlds.drive.world import Drive
+
+    return Drive()
+
+
 _WORLDS: dict[str, Callable[[], World]] = {
     "double-pendulum/c1": lambda: _double_pendulum("c1"),
     "double-pendulum/a0": lambda: _double_pendulum("a0"),
@@ -62,6 +68,7 @@ _WORLDS: dict[str, Callable[[], World]] = {
     "drawer": _drawer,
     "peg": _peg,
     "tabletop": _tabletop,
+    "drive": _drive,
 }
 _DEFAULTS = {"double-pendulum": "double-pendulum/c1"}
 
