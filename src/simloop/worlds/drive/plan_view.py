@@ -138,13 +138,14 @@ def _cubic(points: Array, tangents: Array, steps: Array, s: float) -> Piece | No
     if abs(turned[1]) < _STRAIGHT and np.abs(own[:, 1]).max() < _STRAIGHT * places[-1]:
         return Piece("line", s, x, y, heading, float(own[-1, 0]))
     length = float(places[-1])
-    for _ in range(3):  # until the parameter's end is the length of the curve that it gives
-        coefficients = _hermite(own[-1], turned, length)
+    coefficients = _hermite(own[-1], turned, length)
+    for _ in range(2):  # until the parameter's end is the length of the curve that it gives
+        along = places * (length / places[-1])
+        far = np.stack([_polynomial(c, along) for c in coefficients], axis=1) - own
+        if len(points) > 2 and np.abs(far).max() > _NEAR:
+            return None
         length = _arc(coefficients, length)
-    along = places * length / places[-1]
-    far = np.stack([_polynomial(c, along) for c in coefficients], axis=1) - own
-    if len(points) > 2 and np.abs(far).max() > _NEAR:
-        return None
+        coefficients = _hermite(own[-1], turned, length)
     return Piece("paramPoly3", s, x, y, heading, length, tuple(coefficients.reshape(-1).tolist()))
 
 

@@ -230,7 +230,7 @@ def _skipped(root: _Element, road: _Element, lanes: _Lanes) -> Counter[str]:
     for name in ("signals/signal", "objects/object", "objects/tunnel", "objects/bridge", "surface/CRG"):
         found[name.rpartition("/")[2]] = len(road.findall(name))
     found["junction"], found["controller"] = len(root.findall("junction")), len(root.findall("controller"))
-    found["lane that is not driven in"] = lanes.others
+    found["undriven lane"] = lanes.others
     return +found
 
 
