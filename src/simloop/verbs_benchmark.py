@@ -80,7 +80,7 @@ def labels_of(row: Row) -> str:
 
 def _show_table(found: Benchmark) -> None:
     terminal.table(
-        ["", "real labels used", *MEASURES],
+        ["", "real labels", *MEASURES],
         [[_named(row), labels_of(row), *(_cell(row.values[m], row.intervals[m]) for m in MEASURES)]
          for row in found.rows],
     )  # fmt: skip
@@ -121,12 +121,17 @@ def _named(row: Row) -> str:
 
 
 def _cell(value: float, interval: Interval, *, signed: bool = False) -> str:
-    form = "+.3f" if signed else ".3f"
     if not np.isfinite(value):
         return "-"
-    if not np.isfinite(interval).all():
-        return f"{value:{form}}"
-    return f"{value:{form}} [{interval[0]:{form}}, {interval[1]:{form}}]"
+    low, high = interval
+    known = np.isfinite([low, high]).all()
+    return _short(value, signed) + (f" [{_short(low, signed)}, {_short(high, signed)}]" if known else "")
+
+
+def _short(value: float, signed: bool) -> str:
+    """A number with three decimals and without the zero before them."""
+    text = f"{round(value, 3) or 0.0:{'+' if signed else ''}.3f}"
+    return text.replace("0.", ".", 1) if abs(round(value, 3)) < 1 else text
 
 
 def parts_of(name: str, train: str | None, columns: str | None) -> tuple[ImageSet, ImageSet | None]:
@@ -146,15 +151,33 @@ def read_entrants(folders: Sequence[Path]) -> list[Entrant]:
         twice = next(f for k, f in enumerate(folders) if f.resolve() in {g.resolve() for g in folders[:k]})
         raise InputError(f"--model {twice}: stands there twice")
     groups: dict[str, list[Path]] = {}
+    notes: dict[str, str] = {}
     for folder in folders:
         configuration = read_run(folder)["configuration"]
         if "driver" not in configuration:
             raise InputError(
                 f"{folder}: this run trained no driver; 'simloop train DATASET --learner driver' makes one"
             )
-        groups.setdefault(content_hash(_without_seed(configuration)), []).append(folder)
+        key = content_hash(_without_seed(configuration))
+        groups.setdefault(key, []).append(folder)
+        notes[key] = _note(configuration)
     names = _names(list(groups.values()))
-    return [Entrant(n, tuple(read_driver(f) for f in g)) for n, g in zip(names, groups.values(), strict=True)]
+    return [
+        Entrant(name, tuple(read_driver(f) for f in group), notes[key])
+        for name, (key, group) in zip(names, groups.items(), strict=True)
+    ]
+
+
+def _note(configuration: dict[str, Any]) -> str:
+    """What a driver learned from and how it sees, as far as its run says."""
+    driver, dataset = configuration["driver"], configuration.get("dataset")
+    options = driver.get("options") if isinstance(driver, dict) else None
+    parts = []
+    if isinstance(dataset, dict) and "photographs" in dataset:
+        parts.append(f"learned from {count(dataset['photographs'], 'image')} of {dataset.get('world', 'a world')}")
+    if isinstance(options, dict):
+        parts += [f"{key} {options[key]}" for key in ("normalisation", "adaptation") if options.get(key)]
+    return ", ".join(parts)
 
 
 def read_driver(folder: Path) -> Steers:

@@ -45,10 +45,11 @@ class Steers(Protocol):
 
 @dataclass(frozen=True)
 class Entrant:
-    """One model of the table, in one or several seeds."""
+    """One model of the table, in one or several seeds, and what to know of it."""
 
     name: str
     seeds: tuple[Steers, ...]
+    note: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,7 +183,7 @@ def benchmark(
         images = images.take(images.labelled)
     rows = []
     for k, entrant in enumerate(models):
-        rows.append(Row(entrant.name, _said(entrant, images), model=True))
+        rows.append(Row(entrant.name, _said(entrant, images), note=entrant.note, model=True))
         progress(f"benchmark: {entrant.name}", (k + 1) / len(models))
     if not images.labelled.any():
         return Benchmark(images, frames, tuple(rows), (), "")

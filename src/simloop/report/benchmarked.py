@@ -19,7 +19,7 @@ from simloop.gap.gap import Interval
 from simloop.report import blocks, figures
 from simloop.report.driven_frames import panel
 from simloop.report.page import render
-from simloop.report.quantities import count, number, span
+from simloop.report.quantities import count, number, shortened, span
 from simloop.report.stages import without_folders
 from simloop.runs import write_aside
 
@@ -167,7 +167,7 @@ def _lines(width: int, *, found: Benchmark, row: Row) -> Figure:
     axes.set_ylim(-1.05, 1.05)
     axes.set_yticks([-1, 0, 1])
     axes.set_xlim(0, max(len(frames) - 1, 1))
-    axes.set_xlabel("frame")
+    axes.set_xlabel("scored frame" if found.scored else "frame")
     return figure
 
 
@@ -214,8 +214,9 @@ def _picture(found: Benchmark, row: Row, i: int) -> Markup:
     human = float(found.true[i])
     frame = found.images.read([i])[0]
     needles = [("accent", float(row.mean[i])), *([("ink", human)] if math.isfinite(human) else [])]
-    said = f"{found.images.files[i].name}: {row.name} {number(float(row.mean[i]), 2)}"
-    return panel(frame, needles, said + (f", the human {number(human, 2)}" if math.isfinite(human) else ""))
+    said = f"{shortened(row.name)} {number(float(row.mean[i]), 2)}"
+    said += f", the human {number(human, 2)}" if math.isfinite(human) else ""
+    return panel(frame, needles, (shortened(found.images.files[i].name, 50), said))
 
 
 def _shown(found: Benchmark) -> list[Row]:

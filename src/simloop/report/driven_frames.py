@@ -14,21 +14,25 @@ from numpy.typing import NDArray
 
 #: px of the picture's width in its own scale, degrees of a needle at full lock
 _WIDTH, _FULL = 320, 60.0
-#: px below the picture for its caption
-_CAPTION = 22
+#: px of a line of the caption below the picture
+_LINE = 17
 
 
-def panel(image: NDArray[np.uint8], needles: Sequence[tuple[str, float]], caption: str) -> Markup:
+def panel(image: NDArray[np.uint8], needles: Sequence[tuple[str, float]], caption: Sequence[str]) -> Markup:
     """A frame (H, W, 3) with needles from its bottom, as (colour of the page, steering), the last one on top.
 
-    Steering beyond full lock is drawn at full lock.
+    The caption has several lines. Steering beyond full lock is drawn at full lock.
     """
     height = round(_WIDTH * image.shape[0] / image.shape[1])
     drawn = "".join(_needle(colour, steering, height) for colour, steering in needles)
+    lines = "".join(
+        f'<text x="0" y="{height + _LINE * (k + 1)}" fill="var(--muted)" style="font-size: 12px">{escape(line)}</text>'
+        for k, line in enumerate(caption)
+    )
     return Markup(
-        f'<svg viewBox="0 0 {_WIDTH} {height + _CAPTION}" role="img" aria-label="{escape(caption)}">'
-        f'<image href="{_data(image, (_WIDTH, height))}" width="{_WIDTH}" height="{height}"/>{drawn}'
-        f'<text x="0" y="{height + 16}" fill="var(--muted)" style="font-size: 12px">{escape(caption)}</text></svg>'
+        f'<svg viewBox="0 0 {_WIDTH} {height + _LINE * len(caption) + 5}" role="img"'
+        f' aria-label="{escape(": ".join(caption))}">'
+        f'<image href="{_data(image, (_WIDTH, height))}" width="{_WIDTH}" height="{height}"/>{drawn}{lines}</svg>'
     )
 
 
