@@ -1,0 +1,58 @@
+"""`coral`: features of simulation and of reality shall vary together in the same way.
+
+Sun and Saenko, "Deep CORAL: correlation alignment for deep domain adaptation" (arXiv 1607.01719), section 3: beside the
+loss of the labels, the squared distance between the covariances of the features (equation 1). Departures:
+
+- label shift: the covariance of simulated features is that under reality's labels, each image weighing by its share
+  (`label_shift.shares`, refreshed in each chunk); unweighted, a track of right turns would have to vary as random
+  roads do;
+- each domain has its own statistics of batch normalisation in training, and reality's in use, as in `adabn.py`;
+- the weight rises along the training as in `dann.py`, since early features mean nothing yet.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, ClassVar
+
+import torch
+
+from simloop.learn.domains.adabn import AdaBN
+from simloop.learn.domains.course import Batch, control_loss
+
+
+class Coral(AdaBN):
+    """Plain training and a loss on covariances."""
+
+    name: ClassVar[str] = "coral"
+    trains: ClassVar[str] = "coral"
+
+    def step(self, batch: Batch) -> dict[str, float]:
+        self.network.train()
+        features, said = self.network(batch.images)
+        others, _ = self.network(batch.real)
+        control = control_loss(said, batch.labels)
+        distance = coral_loss(features, others, batch.shares)
+        self.descend(control + self.options.weights["coral"] * ramp(batch.done) * distance)
+        return {"control": float(control.detach()), "coral": float(distance.detach())}
+
+
+def coral_loss(features: Any, others: Any, shares: Any) -> Any:
+    """|| C - C' ||^2 / || C' ||^2 of features (B, F) that weigh shares (B,), and (B', F).
+
+    The paper divides by 4 F^2; so divided, the loss has no unit.
+    """
+    a, b = covariance(features, shares), covariance(others, torch.ones(len(others)))
+    return ((a - b) ** 2).sum() / (b.detach() ** 2).sum().clamp(min=1e-12)
+
+
+def covariance(features: Any, weights: Any) -> Any:
+    """(F, F) of features (B, F) that weigh (B,)."""
+    w = (weights / weights.sum())[:, None]
+    rest = features - (w * features).sum(dim=0)
+    return rest.T @ (w * rest)
+
+
+def ramp(done: float) -> float:
+    """How much of its weight an adaptation has after a part of the training, 0 to 1 (Ganin et al., section 5.2.2)."""
+    return 2 / (1 + math.exp(-10 * done)) - 1

@@ -1,0 +1,165 @@
+"""A course of training: what one gradient step does, and what is done at the end. One file for each adaptation.
+
+A course sees batches of simulated images with labels and, if it adapts, of images of reality without any. `Plain` is
+the course that knows nothing of reality, and what the others add to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional
+
+from simloop.errors import InputError
+from simloop.learn.domains.network import Network
+from simloop.learn.state import optimizer_arrays, restore_optimizer
+from simloop.parameters import Array
+
+#: images that are looked at together where nothing is learned
+TOGETHER = 128
+#: an error, in deviations of the labels, from which on it counts linearly
+_LINEAR = 0.25
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a course is made of.
+
+    Attributes:
+        channels, size, width: of the network: of normalised images, (W, H) pixels, and its first convolution's.
+        learning_rate: of Adam at its highest.
+        weights: of losses, by name.
+    """
+
+    channels: int
+    size: tuple[int, int]
+    width: int
+    learning_rate: float
+    weights: Mapping[str, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """What a gradient step sees.
+
+    Attributes:
+        images: (B, C, H, W) simulated and normalised.
+        labels: (B,) in deviations.
+        shares: (B,) how often reality has such a label for each time that simulation has; about 1 in the mean.
+        real: (B, C, H, W) of reality, or None.
+        done: of the training, 0 to 1.
+    """
+
+    images: Any
+    labels: Any
+    shares: Any
+    real: Any
+    done: float
+
+
+class Plain:
+    """`none`: learn from simulation alone.
+
+    Attributes:
+        trains: the name of the training that it shares with others, which differ in what is done at its end.
+        adapts: whether it needs images of reality.
+    """
+
+    name: ClassVar[str] = "none"
+    trains: ClassVar[str] = "none"
+    adapts: ClassVar[bool] = False
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.network = Network(options.channels, options.size, options.width)
+        self.optimizers = {
+            "adam": torch.optim.AdamW(self.network.parameters(), options.learning_rate, weight_decay=1e-3)
+        }
+
+    def driver(self) -> Any:
+        """The network that drives in reality: normalised images -> features and a number in deviations."""
+        return self.network
+
+    def step(self, batch: Batch) -> dict[str, float]:
+        """One gradient step; its losses by name, "control" among them."""
+        self.network.train()
+        _, said = self.network(batch.images)
+        loss = control_loss(said, batch.labels)
+        self.descend(loss)
+        return {"control": float(loss.detach())}
+
+    def descend(self, loss: Any) -> None:
+        for optimizer in self.optimizers.values():
+            optimizer.zero_grad()
+        loss.backward()
+        for optimizer in self.optimizers.values():
+            optimizer.step()
+
+    def finish(self, images: Tensors, labels: Array, real: Tensors | None) -> None:
+        """What is done when all steps are taken."""
+
+    def modules(self) -> dict[str, Any]:
+        """All that is trained, by name."""
+        return {"network": self.network}
+
+    def arrays(self) -> dict[str, Any]:
+        """The whole state, by name."""
+        out = {f"{m}/{k}": v.detach().numpy() for m, module in self.modules().items()
+               for k, v in module.state_dict().items()}  # fmt: skip
+        for name, optimizer in self.optimizers.items():
+            out |= optimizer_arrays(name, optimizer)
+        return out
+
+    def restore(self, arrays: Mapping[str, Any]) -> None:
+        """Put a state back."""
+        for name, module in self.modules().items():
+            restore_module(module, name, arrays)
+        for name, optimizer in self.optimizers.items():
+            restore_optimizer(name, optimizer, arrays)
+
+
+class Tensors:
+    """Normalised images in memory, (n, H, W, C) float16, as batches for a network."""
+
+    def __init__(self, kept: NDArray[np.float16]) -> None:
+        self.kept = kept
+
+    def __len__(self) -> int:
+        return len(self.kept)
+
+    def take(self, index: Any) -> Any:
+        """(m, C, H, W) float32, with the channels last in memory, which is faster."""
+        return torch.from_numpy(self.kept[index].astype(np.float32)).permute(0, 3, 1, 2)
+
+    def some(self, index: NDArray[np.int64]) -> Tensors:
+        return Tensors(self.kept[index])
+
+
+def control_loss(said: Any, labels: Any) -> Any:
+    """Huber's loss: near zero it is smooth, far from it a single odd label counts little."""
+    return functional.huber_loss(said, labels, delta=_LINEAR) / _LINEAR
+
+
+def answers(network: Any, images: Tensors) -> tuple[Array, Array]:
+    """Features (n, F) and numbers (n,) of a network in use, in deviations."""
+    network.eval()
+    features, numbers = [], []
+    with torch.no_grad():
+        for first in range(0, len(images), TOGETHER):
+            f, y = network(images.take(slice(first, first + TOGETHER)))
+            features.append(f.numpy().astype(float))
+            numbers.append(y.numpy().astype(float))
+    return np.concatenate(features), np.concatenate(numbers)
+
+
+def restore_module(module: Any, name: str, arrays: Mapping[str, Any]) -> None:
+    """Put back the weights of a module from arrays by "name/weight"."""
+    try:
+        module.load_state_dict({k: torch.from_numpy(np.array(arrays[f"{name}/{k}"])) for k in module.state_dict()})
+    except (KeyError, RuntimeError, ValueError) as error:
+        raise InputError(f"these weights are of another network ({error})") from None

@@ -1,0 +1,3 @@
+"""`translation`: joint image translation and control."""
+
+from __future__ import annotations

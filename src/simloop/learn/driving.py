@@ -1,0 +1,284 @@
+"""The learner `driver`: images with a number in, a model that says the number of any image out.
+
+    trained = Driver().train(images, labels, unlabelled=real, seed=7)
+    trained.model(images)                               # (n,), for example steering
+
+For any world whose frames have that number (`Frame.values`). With images of reality, which need no labels, it adapts to
+them (`domains/`). It trains in chunks, each with its own streams of random numbers, and keeps its state after each: an
+interrupted training goes on to the same bytes.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from simloop.errors import InputError, did_you_mean, unknown
+from simloop.learn.augmentations import get_augmentation
+from simloop.learn.domains import ADAPTATIONS, Adaptation
+from simloop.learn.driver_model import DriverModel, Images, Scale, Shape, check_images, resized
+from simloop.learn.learner import Clock
+from simloop.learn.normalisation import get_normalisation
+from simloop.learn.state import keep_state, kept_state
+from simloop.parameters import Array
+from simloop.progress import Progress, silent
+from simloop.randomness import stream
+from simloop.repeatable import repeatable
+
+if TYPE_CHECKING:
+    from simloop.data.store import Dataset
+    from simloop.learn.domains.course import Plain, Tensors
+
+#: gradient steps in a chunk, and part of the training over which the rate rises
+_CHUNK, _WARM = 100, 0.05
+#: simulated images that tell of label shift
+_TOLD = 1000
+#: part of the memory that is free which images may take
+_MEMORY = 0.7
+#: images below which nothing can be said of a domain
+_FEWEST = 16
+
+__all__ = ["Driver", "DriverModel", "TrainedDriver", "read_images"]
+
+
+@dataclass(frozen=True)
+class TrainedDriver:
+    """A model and how its training went.
+
+    Attributes:
+        model: what was learned.
+        history: for each chunk the mean of each loss.
+        wall_seconds: s that it took, over all the processes that worked on it.
+        selection: of `auto`: what each adaptation scored, and which was taken; else empty.
+    """
+
+    model: DriverModel
+    history: list[dict[str, Any]]
+    wall_seconds: float
+    selection: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Driver:
+    """How a driver is trained.
+
+    Attributes:
+        label: the number to be learned, by its name in `Frame.values`.
+        size: (width, height) pixels to which images are brought by averaging areas.
+        normalisation: of images (`normalisation.NORMALISATIONS`).
+        augmentation: of images in training (`augmentations.AUGMENTATIONS`).
+        steps: gradient steps.
+        batch: simulated images in each, and as many real ones where it adapts.
+        learning_rate: of Adam at its highest; it rises at first and falls along a cosine.
+        width: channels of the first convolution.
+        adaptation: to images of reality; "auto" tries them and keeps one by a criterion that needs no labels
+            (`selection.py`).
+        coral_weight, dann_weight: of their losses, beside 1 for the label's.
+        translation_steps, translation_batch: of `translation`, whose steps take longer.
+    """
+
+    name: ClassVar[str] = "driver"
+    needs: ClassVar[tuple[str, ...]] = ("torch", "safetensors")
+    label: str = "steering"
+    size: tuple[int, int] = (80, 60)
+    normalisation: str = "local"
+    augmentation: str = "light"
+    steps: int = 1200
+    batch: int = 64
+    learning_rate: float = 2e-3
+    width: int = 16
+    adaptation: Adaptation = "none"
+    coral_weight: float = 0.3
+    dann_weight: float = 0.1
+    translation_steps: int = 2500
+    translation_batch: int = 16
+
+    def __post_init__(self) -> None:
+        get_normalisation(self.normalisation)
+        get_augmentation(self.augmentation)
+        if self.adaptation not in ADAPTATIONS:
+            raise unknown("adaptation", self.adaptation, ADAPTATIONS)
+        if len(self.size) != 2 or min(self.size) < 16:
+            raise InputError(f"size of a driver's images: expected a width and a height from 16 on, got {self.size}")
+
+    def train(
+        self,
+        images: Images,
+        labels: Array,
+        *,
+        unlabelled: Images | None = None,
+        seed: int = 0,
+        folder: Path | None = None,
+        progress: Progress = silent,
+    ) -> TrainedDriver:
+        """Learn from images.
+
+        Args:
+            images: (n, H, W, 3) simulated.
+            labels: (n,) their numbers.
+            unlabelled: (m, H', W', 3) real, to adapt to; None: only without adaptation.
+            seed: of everything random.
+            folder: where to keep the state between chunks, and from where to go on; None: nowhere.
+            progress: told of each chunk.
+        """
+        self._check(images, labels, unlabelled)
+        if self.adaptation == "auto":
+            raise NotImplementedError
+        simulated = self.shape.prepared(images)
+        real = None if unlabelled is None or self.adaptation == "none" else self.shape.prepared(unlabelled)
+        return self.train_prepared(simulated, labels, real, seed=seed, folder=folder, progress=progress)
+
+    def _check(self, images: Images, labels: Array, unlabelled: Images | None) -> None:
+        check_images(images)
+        if len(images) < 2 or labels.shape != (len(images),):
+            raise InputError(
+                f"learner 'driver': expected a label for each of at least 2 images, got {labels.shape}"
+                f" for {len(images)}"
+            )
+        if not np.isfinite(labels).all():
+            raise InputError(f"learner 'driver': {(~np.isfinite(labels)).sum()} labels are not finite numbers")
+        if unlabelled is not None:
+            check_images(unlabelled, "unlabelled images")
+        if self.adaptation != "none" and (unlabelled is None or len(unlabelled) < _FEWEST):
+            have = 0 if unlabelled is None else len(unlabelled)
+            raise InputError(
+                f"adaptation {self.adaptation!r} needs at least {_FEWEST} unlabelled images of reality, got {have}"
+            )
+
+    @property
+    def shape(self) -> Shape:
+        """Of the networks that it trains."""
+        return Shape(self.label, self.size, self.normalisation, self.width, self.adaptation)
+
+    def train_prepared(
+        self,
+        images: Tensors,
+        labels: Array,
+        real: Tensors | None,
+        *,
+        seed: int = 0,
+        folder: Path | None = None,
+        progress: Progress = silent,
+    ) -> TrainedDriver:
+        """Learn from images that were prepared; `auto` does so several times."""
+        scale = Scale.of(labels)
+        course = self._course(seed)
+        kept_in = folder / course.trains if folder else None
+        record: dict[str, Any] = {"chunk": 0, "wall_seconds": 0.0, "history": []}
+        if kept := (kept_state(kept_in) if kept_in else None):
+            course.restore(kept[0])
+            record = kept[1]
+        clock = Clock(record["wall_seconds"])
+        steps = self._steps
+        chunks = -(-steps // _CHUNK)
+        deviations = scale.down(labels)
+        for chunk in range(record["chunk"], chunks):
+            first = chunk * _CHUNK
+            losses = self._chunk(course, images, deviations, real, range(first, min(first + _CHUNK, steps)), seed)
+            line = {"steps": min(first + _CHUNK, steps), **losses, "wall_seconds": clock.seconds}
+            record = {"chunk": chunk + 1, "wall_seconds": clock.seconds, "history": [*record["history"], line]}
+            if kept_in:
+                keep_state(kept_in, course.arrays(), record)
+            progress(f"driver, {self.adaptation}: step {line['steps']}, loss {losses['control']:.3f}",
+                     (chunk + 1) / chunks)  # fmt: skip
+        with repeatable(0):
+            course.finish(images, deviations, real)
+        return TrainedDriver(DriverModel(self.shape, scale, course.driver()), record["history"], clock.seconds)
+
+    @property
+    def _steps(self) -> int:
+        return self.translation_steps if self.adaptation == "translation" else self.steps
+
+    def _chunk(
+        self, course: Plain, images: Tensors, labels: Array, real: Tensors | None, steps: range, seed: int
+    ) -> dict[str, float]:
+        """Some gradient steps; the mean of each loss."""
+        import torch
+
+        from simloop.learn.domains.course import Batch
+
+        change = get_augmentation(self.augmentation)
+        size = self.translation_batch if self.adaptation == "translation" else self.batch
+        with repeatable(int(stream(seed, "driver", "chunk", steps.start).integers(2**31))):
+            shares = self._shares(course, images, labels, real, seed) if real else np.ones(len(images))
+            losses = []
+            for step in steps:
+                rng = stream(seed, "driver", "batch", step)
+                chosen = rng.integers(len(images), size=size)
+                seen = torch.from_numpy(change.of(images.kept, chosen, rng)).permute(0, 3, 1, 2)
+                other = None
+                if real:
+                    drawn = change.of(real.kept, rng.integers(len(real), size=size), rng)
+                    other = torch.from_numpy(drawn).permute(0, 3, 1, 2)
+                done = step / self._steps
+                for optimizer in course.optimizers.values():
+                    for group in optimizer.param_groups:
+                        group["lr"] = optimizer.defaults["lr"] * self._rate(done)
+                numbers, share = (torch.from_numpy(v[chosen].astype(np.float32)) for v in (labels, shares))
+                losses.append(course.step(Batch(seen, numbers, share, other, done)))
+        return {name: float(np.mean([each[name] for each in losses])) for name in losses[0]}
+
+    @staticmethod
+    def _rate(done: float) -> float:
+        return min((done + 1e-3) / _WARM, 0.5 * (1 + float(np.cos(np.pi * done))) + 1e-3)
+
+    def _shares(self, course: Plain, images: Tensors, labels: Array, real: Tensors, seed: int) -> Array:
+        """(n,) how often reality has each simulated label, by what the network says as far as it is trained."""
+        from simloop.learn.domains.course import answers
+        from simloop.learn.domains.label_shift import cuts, shares, shares_of
+
+        some = stream(seed, "driver", "told").choice(len(images), size=min(_TOLD, len(images)), replace=False)
+        said = answers(course.network, images.some(some))[1]
+        of_real = answers(course.driver(), real)[1]
+        at = cuts(labels)
+        return shares_of(labels, at, shares(labels[some], said, of_real, at))
+
+    def _course(self, seed: int) -> Plain:
+        from simloop.learn.domains.course import Options
+        from simloop.learn.domains.courses import COURSES
+
+        weights = {"coral": self.coral_weight, "dann": self.dann_weight}
+        channels = get_normalisation(self.normalisation).channels
+        options = Options(channels, self.size, self.width, self.learning_rate, weights)
+        with repeatable(int(stream(seed, "driver").integers(2**31))):
+            return COURSES[self.adaptation](options)
+
+    @classmethod
+    def versions(cls) -> dict[str, str]:
+        """The versions of the packages that what is learned depends on."""
+        return {package: version(package) for package in cls.needs}
+
+
+def read_images(dataset: Dataset, label: str, size: tuple[int, int]) -> tuple[Images, Array]:
+    """All images of a dataset (n, height, width, 3), and their numbers (n,), in memory.
+
+    Args:
+        dataset: 12,000 images of 80 x 60 take 170 MB, and twice as much again while they are learned from.
+        label: a number of its frames, by name.
+        size: (width, height) to bring them to.
+
+    Raises:
+        InputError: if frames have no such number, or memory is too small.
+    """
+    width, height = size
+    needed, free = len(dataset) * width * height * 9, os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if needed > _MEMORY * free:
+        raise InputError(
+            f"{dataset.folder}: {len(dataset):,} images of {width} x {height} take {needed / 1e9:.1f} GB while they are"
+            f" learned from, and {free / 1e9:.1f} GB are free; learn from smaller or fewer ones"
+        )
+    images = np.empty((len(dataset), height, width, 3), dtype=np.uint8)
+    labels = np.empty(len(dataset))
+    for i, frame in enumerate(dataset):
+        if label not in frame.values:
+            raise InputError(
+                f"{dataset.folder}: its frames have no number {label!r}, they have"
+                f" {', '.join(sorted(frame.values)) or 'none'}{did_you_mean(label, frame.values)}"
+            )
+        images[i], labels[i] = resized(frame.rgb[None], size)[0], frame.values[label]
+    return images, labels
