@@ -247,3 +247,25 @@ def test_what_is_no_opendrive_is_refused(tmp_path: Path, text: bytes, said: str)
         read_opendrive(path)
     with pytest.raises(InputError, match="cannot be read"):
         read_opendrive(tmp_path / "none.xodr")
+
+
+def test_export_by_the_command_line(tmp_path: Path) -> None:
+    """`simloop export drive --road-seed` writes the road of the first scene of that seed, and replaces no other file."""
+    from simloop.verbs_export import export_road
+    from simloop.worlds.drive.parameters import TABLE
+    from simloop.worlds.drive.scene import make_scene
+    from simloop.worlds.spreads import distributions
+
+    path = tmp_path / "road.xodr"
+    for _ in range(2):
+        export_road(path, "drive", "opendrive", [], seed=4)
+    wide = distributions(TABLE)["wide"]
+    row = wide.sample(1, stream(4, "frames", "scene", 0))[0]
+    road = make_scene(dict(zip(wide.space.names, row.tolist(), strict=True)), stream(4, "drive", "scene", 0)).road
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)  # kerbs are lanes that nobody drives in
+        assert read_opendrive(path).points == pytest.approx(road.points, abs=1e-3)
+    for what, to, seed, said in (("drive", "opendrive", 5, "another file"), ("qube", "opendrive", 4, "no roads"),
+                                 ("drive", "opendrive", None, "say which road"), ("drive", "coco", 4, "to opendrive")):  # fmt: skip
+        with pytest.raises(InputError, match=said):
+            export_road(path, what, to, [], seed=seed)

@@ -387,17 +387,20 @@ def export(
     what: Annotated[
         str,
         typer.Argument(
-            metavar="DATASET|DEMONSTRATIONS",
+            metavar="DATASET|DEMONSTRATIONS|WORLD",
             help="A folder that `simloop generate` or `simloop demonstrate` wrote, or a trajectory file (.npz); with"
-            " --world any recordings that --target takes.",
+            " --world any recordings that --target takes; with --road-seed a world of roads.",
         ),
     ],
-    output: Annotated[Path, typer.Option("-o", "--output", help="A new folder for the export.")],
-    to: Annotated[str, typer.Option(help=f"{', '.join(_FORMATS[:-1])} or {_FORMATS[-1]}.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="A new folder for the export; of a road a file.")],
+    to: Annotated[str, typer.Option(help=f"{', '.join(_FORMATS)}; opendrive for a road.")],
     option: Annotated[
         list[str] | None, typer.Option(help="An option of the format, as name=value; may be repeated.")
     ] = None,
     world: Annotated[str | None, typer.Option(help="The world whose recordings are exported.")] = None,
+    road_seed: Annotated[
+        int | None, typer.Option(help="Export the road of the first scene that `generate` makes with this seed.")
+    ] = None,
     resume: Annotated[
         ResumeChoice,
         typer.Option(
@@ -407,11 +410,14 @@ def export(
     ] = ResumeChoice.if_match,
     json: Json = False,
 ) -> None:
-    """Write annotated images, or the episodes of a world, in a format that others train on."""
-    from simloop.verbs_export import export_into
+    """Write annotated images, the episodes of a world, or a road, in a format that others train on and drive in."""
+    from simloop.verbs_export import export_into, export_road
 
     with terminal.shown_warnings() as warned, terminal.progress() as show:
-        result = export_into(output, what, to, option or [], world=world, resume=resume.value, progress=show)
+        if to == "opendrive" or road_seed is not None:
+            result = export_road(output, what, to, option or [], seed=road_seed, resume=resume.value)
+        else:
+            result = export_into(output, what, to, option or [], world=world, resume=resume.value, progress=show)
     if json:
         terminal.print_json({**result.to_dict(), "warnings": warned})
     else:

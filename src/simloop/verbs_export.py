@@ -16,7 +16,7 @@ from simloop.data.plan import MANIFEST
 from simloop.data.store import Dataset
 from simloop.errors import InputError
 from simloop.progress import Progress, silent
-from simloop.runs import Resume
+from simloop.runs import Resume, write_aside
 from simloop.trajectories import TrajectorySet
 from simloop.worlds import World
 
@@ -68,6 +68,58 @@ def export_into(
         shown, task, robot = _trajectories(what, world)
         written = export_trajectories(shown, form, folder, task=task, robot=robot, resume=resume)
     return ExportResult(what, to, folder, written)
+
+
+def export_road(
+    path: Path, what: str, to: str, pairs: Sequence[str], *, seed: int | None, resume: Resume = "if-match"
+) -> ExportResult:
+    """Write the road of the first scene that `simloop generate` makes with a seed as an OpenDRIVE file.
+
+    Args:
+        path: the file.
+        what: the world; the one that has roads.
+        to: the format.
+        pairs: its options; there are none.
+        seed: of the road.
+        resume: what to do with a file that is there: `if-match` leaves the same one and refuses another, `never`
+            refuses any, `always` replaces it.
+    """
+    from simloop.randomness import stream
+    from simloop.worlds import get_world
+    from simloop.worlds.drive.opendrive import Markings, opendrive
+
+    if to != "opendrive":
+        raise InputError(f"a road is exported --to opendrive, not {to!r}; without --road-seed give a dataset's folder")
+    world = get_world(what)
+    if not world.name.startswith("drive"):
+        raise InputError(f"world {world.name!r} has no roads; give the world drive")
+    if seed is None:
+        raise InputError("say which road: --road-seed 4")
+    if pairs:
+        raise InputError(f"format 'opendrive' has no options, got {pairs[0]!r}")
+    from simloop.worlds.drive.scene import make_scene
+
+    row = world.distributions()["wide"].sample(1, stream(seed, "frames", "scene", 0))[0]
+    values = dict(zip(world.parameters.names, row.tolist(), strict=True))
+    road = make_scene(values, stream(seed, "drive", "scene", 0)).road
+    text = opendrive(
+        road, markings=Markings.of(values), speed=round(values["car.speed"], 3), name=f"{world.name}-{seed}"
+    )
+    _put(path, text, resume)
+    what = f"a {'closed' if road.closed else 'open'} road of {road.length:.0f} m (seed {seed})"
+    return ExportResult(what, to, path, {"lanes": road.lanes, "bytes": len(text)})
+
+
+def _put(path: Path, text: bytes, resume: Resume) -> None:
+    """Write a file, unless it is there and may not be replaced."""
+    if path.is_dir():
+        raise InputError(f"{path}: a folder; give the name of a file, for example road.xodr")
+    if path.exists() and resume != "always":
+        if resume == "if-match" and path.read_bytes() == text:
+            return
+        raise InputError(f"{path}: there is another file of that name; give another name or --resume always")
+    with write_aside(path) as file:
+        file.write(text)
 
 
 def _trajectories(what: str, world: str | None) -> tuple[TrajectorySet, str, str]:

@@ -22,7 +22,7 @@ from simloop.worlds.drive.plan_view import Piece, pieces_of
 from simloop.worlds.drive.road import Road, limits
 from simloop.worlds.drive.road_file import read_opendrive
 
-__all__ = ["Markings", "read_opendrive", "write_opendrive"]
+__all__ = ["Markings", "opendrive", "read_opendrive", "write_opendrive"]
 
 #: m, width of a kerb, and how wide tape is beside a line: as the renderers of the world draw them
 _KERB, _CENTRE_TAPE, _EDGE_TAPE = 0.5, 1.6, 1.8
@@ -59,11 +59,17 @@ class Markings:
 def write_opendrive(
     road: Road, path: Path, *, markings: Markings | None = None, speed: float | None = None, name: str = "road"
 ) -> None:
-    """Write a road as OpenDRIVE; the file is there whole or not at all, and the same road gives the same bytes.
+    """Write a road as OpenDRIVE; the file is there whole or not at all. Arguments are those of `opendrive`."""
+    text = opendrive(road, markings=markings, speed=speed, name=name)
+    with write_aside(path) as out:
+        out.write(text)
+
+
+def opendrive(road: Road, *, markings: Markings | None = None, speed: float | None = None, name: str = "road") -> bytes:
+    """The OpenDRIVE file of a road; the same bytes each time.
 
     Args:
         road: the road.
-        path: where to.
         markings: what is painted on it; None for nothing.
         speed: m/s, the most that is allowed; None where nothing is said.
         name: of the road.
@@ -85,9 +91,8 @@ def write_opendrive(
     file.add_road(built)
     element = file.get_element()
     _say_where(element.find("header"), road)
-    with write_aside(path) as out:
-        ElementTree.indent(element)
-        out.write(ElementTree.tostring(element, encoding="utf-8", xml_declaration=True) + b"\n")
+    ElementTree.indent(element)
+    return ElementTree.tostring(element, encoding="utf-8", xml_declaration=True) + b"\n"
 
 
 def _geometry(xodr: Any, piece: Piece) -> Any:
