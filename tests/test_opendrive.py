@@ -250,7 +250,7 @@ def test_what_is_no_opendrive_is_refused(tmp_path: Path, text: bytes, said: str)
 
 
 def test_export_by_the_command_line(tmp_path: Path) -> None:
-    """`simloop export drive --road-seed` writes the road of the first scene of that seed, and replaces no other file."""
+    """`simloop export drive --road-seed` writes the road of that seed's first scene, and replaces no other file."""
     from simloop.verbs_export import export_road
     from simloop.worlds.drive.parameters import TABLE
     from simloop.worlds.drive.scene import make_scene
@@ -265,7 +265,10 @@ def test_export_by_the_command_line(tmp_path: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DataWarning)  # kerbs are lanes that nobody drives in
         assert read_opendrive(path).points == pytest.approx(road.points, abs=1e-3)
-    for what, to, seed, said in (("drive", "opendrive", 5, "another file"), ("qube", "opendrive", 4, "no roads"),
-                                 ("drive", "opendrive", None, "say which road"), ("drive", "coco", 4, "to opendrive")):  # fmt: skip
+    wrong: list[tuple[str, str, int | None, str]] = [
+        ("drive", "opendrive", 5, "another file"), ("qube", "opendrive", 4, "no roads"),
+        ("drive", "opendrive", None, "say which road"), ("drive", "coco", 4, "to opendrive"),
+    ]  # fmt: skip
+    for what, to, seed, said in wrong:
         with pytest.raises(InputError, match=said):
             export_road(path, what, to, [], seed=seed)
