@@ -78,6 +78,10 @@ BAD: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "twice": (_with_csv("file,angle\na.png,0\na.png,0\n"), "FOLDER/angles.csv, line 3: the image 'a.png' stands there"),
     "short row": (_with_csv("file,angle\na.png\n"), "FOLDER/angles.csv, line 2: 1 value for 2 column names"),
+    "not UTF-8": (
+        lambda f: (write_images(f, ["a.png"]) / "a.csv").write_bytes(b"angle\n\xe9\n"),
+        "FOLDER/a.csv: not UTF-8 text, so not a CSV file",
+    ),
     "CSV in degrees": (
         _with_csv("file,angle\na.png,20\nb.png,0\n"),
         "FOLDER/angles.csv: 1 of 2 angles cannot be taken",

@@ -269,6 +269,8 @@ SENTENCES = {
     ): "simloop: loop: this run trained no driver; 'simloop train DATASET --learner driver'",
     ("frames", "--model", "a", "--model", "a"): "simloop: --model a: stands there twice",
     ("frames", "-o", "page.png"): "simloop: page.png: the name of the page ends in .html",
+    ("",): "simloop: the name of the images is empty; give a folder, or a name of 'simloop targets'",
+    ("frames", "--train", "frames"): "simloop: --train frames: none of 3 frames has a label",
     ("farmes",): "simloop: farmes: no such folder, and no images of the catalogue (did you mean 'frames'?)",
 }
 

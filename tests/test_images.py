@@ -231,6 +231,18 @@ def test_a_column_map_reads_degrees_of_another_sign(tmp_path: Path) -> None:
     np.testing.assert_array_equal(frames.labels["speed"], [2, 3])
 
 
+def test_a_tub_in_degrees_is_read_by_a_column_map(tmp_path: Path) -> None:
+    """A catalog is a table of JSON lines; where a record lacks the angle, its frame has no label."""
+    write_tub(tmp_path, [20.0, None, -10.0])
+    (tmp_path / "map.yaml").write_text(
+        "table: '*.catalog'\nimage: cam/image_array\nimages: images\n"
+        "labels:\n  steering: {column: user/angle, unit: deg, full: 20}\n"
+    )
+    frames = image_set(tmp_path, columns=tmp_path / "map.yaml")
+    assert reds(frames.read()) == [0, 1, 2]
+    np.testing.assert_allclose(frames.labels["steering"], [1, np.nan, -0.5])
+
+
 def test_lerobot_images_are_read_out_of_parquet(tmp_path: Path) -> None:
     """Images in the rows of several Parquet files, and one element of the action, as LeRobot v3 has them."""
     for file in (2, 10):

@@ -139,10 +139,16 @@ def parts_of(name: str, train: str | None, columns: str | None) -> tuple[ImageSe
     found = in_catalogue(name)
     if found is not None and (name.removesuffix("/") == found[0].name or found[1] == "test"):
         name, train = f"{found[0].name}/test", train or f"{found[0].name}/train"
-    images = image_set(name, columns=None if found is not None else columns)
+    mapped = [n for n in (name, train) if n is not None and in_catalogue(n) is None]
+    if columns is not None and not mapped:
+        raise InputError(f"--columns {columns}: {name!r} is read without a column map")
+    images = image_set(name, columns=columns if name in mapped else None)
     if train is None:
         return images, None
-    return images, image_set(train, columns=None if in_catalogue(train) is not None else columns)
+    training = image_set(train, columns=columns if train in mapped else None)
+    if not training.labelled.any():
+        raise InputError(f"--train {train}: none of {count(len(training), 'frame')} has a label")
+    return images, training
 
 
 def read_entrants(folders: Sequence[Path]) -> list[Entrant]:

@@ -1,6 +1,6 @@
 """A column map for images: which columns of a folder's table hold the image and the labels, as YAML.
 
-    table: data/*/*.parquet          # CSV or Parquet, several in the order of the numbers in their names
+    table: data/*/*.parquet          # CSV, Parquet or JSON lines, several in the order of the numbers in their names
     image: observation.images.front  # a column of paths, or of images in the Parquet file itself (LeRobot)
     labels:
       steering: {column: action, element: 0, unit: deg, full: 25, positive: left}
@@ -11,6 +11,7 @@ Without `image`, the rows are those of the images in `images` (a folder), in the
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,6 +28,9 @@ from simloop.targets.image_folder import named, rows_of
 from simloop.targets.images import STEERING
 from simloop.targets.listing import SUFFIXES, Listed, images_in, natural, steering
 from simloop.targets.tub import refuse_other_unit
+
+#: endings of files with a JSON record a line; the last one is Donkeycar's
+_LINES = (".jsonl", ".catalog")
 
 
 class LabelColumn(Strict):
@@ -165,8 +169,31 @@ def _rows(table: Path, columns: Sequence[str], image: str | None) -> list[tuple[
             if column not in names:
                 raise unknown(f"column of {table}:", column, names)
         return [(f"{table.name}, line {n}", {c: cells[names.index(c)] for c in columns}) for n, cells in rows]
+    if table.suffix.lower() in _LINES:
+        return _json_rows(table, columns)
     if table.suffix.lower() != ".parquet":
-        raise InputError(f"{table}: not a table that can be read (expected .csv or .parquet)")
+        expected = ", ".join((".csv", ".parquet", *_LINES))
+        raise InputError(f"{table}: not a table that can be read (expected {expected})")
+    return _parquet_rows(table, columns, image)
+
+
+def _json_rows(table: Path, columns: Sequence[str]) -> list[tuple[str, dict[str, Any]]]:
+    """The rows of a file of JSON records, one a line; what a record lacks is missing."""
+    rows = []
+    try:
+        for number, line in enumerate(table.read_text(encoding="utf-8").splitlines(), 1):
+            if line.strip():
+                record = json.loads(line)
+                rows.append((f"{table.name}, line {number}", {c: record.get(c) for c in columns}))
+    except (OSError, ValueError, AttributeError):
+        raise InputError(f"{table}: not a file of JSON records, one a line") from None
+    for column in columns:
+        if all(cells[column] is None for _, cells in rows):
+            raise InputError(f"{table}: no record has {column!r}")
+    return rows
+
+
+def _parquet_rows(table: Path, columns: Sequence[str], image: str | None) -> list[tuple[str, dict[str, Any]]]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -175,7 +202,8 @@ def _rows(table: Path, columns: Sequence[str], image: str | None) -> list[tuple[
         for column in columns:
             if column not in schema.names:
                 raise unknown(f"column of {table}:", column, schema.names)
-        inside = image is not None and pa.types.is_struct(schema.field(image).type)
+        kind = schema.field(image).type if image is not None else pa.null()
+        inside = pa.types.is_struct(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
         read = pq.read_table(table, columns=[c for c in columns if not (inside and c == image)])
         rows_in = pq.read_metadata(table).num_rows
     except (pa.ArrowInvalid, OSError) as error:

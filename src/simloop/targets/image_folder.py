@@ -96,10 +96,10 @@ def rows_of(table: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
             reader = csv.reader(file, delimiter=delimiter)
             names = [n.strip() for n in next(reader, [])]
             rows = [(reader.line_num, cells) for cells in reader if any(c.strip() for c in cells)]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(
-            f"{table}: not a CSV file that can be read ({getattr(error, 'strerror', None) or error})"
-        ) from None
+    except UnicodeDecodeError:
+        raise InputError(f"{table}: not UTF-8 text, so not a CSV file that simloop reads") from None
+    except (OSError, csv.Error) as error:
+        raise InputError(f"{table}: cannot be read ({getattr(error, 'strerror', None) or error})") from None
     if not any(names) or any(_numeric(n) for n in names):
         raise InputError(f"{table}, line 1: expected the names of the columns, got {','.join(names)[:60]!r}")
     for line, cells in rows:

@@ -151,6 +151,8 @@ def in_catalogue(name: str) -> tuple[Entry, str] | None:
 
     A folder of the same name is `./donkeycar-tub` or `donkeycar-tub/`.
     """
+    if not name.strip():
+        raise InputError("the name of the images is empty; give a folder, or a name of 'simloop targets'")
     here = Path(name).exists()
     entry = catalogue.entries().get(name.removesuffix("/"))
     if here and (name.endswith("/") or (entry is not None and not entry.images)):

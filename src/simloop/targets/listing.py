@@ -14,7 +14,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -94,10 +94,14 @@ def content_of(file: Path, column: str = "") -> bytes:
         return file.read_bytes()
     table = Path(file_of(str(file)))
     row = int(str(file).rsplit("[", 1)[1].rstrip("]"))
-    return bytes(_embedded(table, column, table.stat().st_mtime_ns)[row].as_py()["bytes"])
+    cell = _embedded(table, column, table.stat().st_mtime_ns)[row].as_py()
+    content = cell.get("bytes") if isinstance(cell, dict) else cell
+    if not content:
+        raise ValueError("its row holds no image")
+    return bytes(content)
 
 
-@cache
+@lru_cache(maxsize=4)
 def _embedded(table: Path, column: str, _changed: int) -> Any:
     """The images in a column of a Parquet file."""
     import pyarrow.parquet as pq
