@@ -36,8 +36,8 @@ from benchmarks.table import show
 from simloop import get_world
 from simloop.distributions import Product, Uniform
 from simloop.parameters import Array
-from simloop.worlds.environment import Environment
 from simloop.worlds.physics import PhysicsWorld
+from simloop.worlds.physics_environment import PhysicsEnvironment
 from simloop.worlds.uncertain import NOISE, uncertain_space
 
 #: largest standard deviation of noise on what is measured, in its own unit
@@ -73,7 +73,7 @@ def noisy(world: PhysicsWorld) -> Product:
     return Product(None, [world.distribution("wide"), Uniform(added, high / 10, high)])
 
 
-def made(world: PhysicsWorld, count: int) -> Environment:
+def made(world: PhysicsWorld, count: int) -> PhysicsEnvironment:
     """The world's environment for `count` episodes, randomised, delayed and noisy, at its first decision."""
     env = world.make(count, randomization=noisy(world), seed=0)
     env.reset()
@@ -106,7 +106,7 @@ def _limit() -> None:
           "to step", "to rollout, CPU time", "target"], rows)  # fmt: skip
 
 
-def _episode(env: Environment, decisions: int, seed: int) -> tuple[list[float], list[float]]:
+def _episode(env: PhysicsEnvironment, decisions: int, seed: int) -> tuple[list[float], list[float]]:
     """Seconds, of wall and of CPU, of environment, bare rollout and bare step for the same decisions."""
     world, n = env.world, env.num_envs
     bare, own = world.batch(env.parameters[:, : len(world.parameters)]), len(world.parameters)

@@ -16,8 +16,8 @@ from simloop.learn.evaluate import evaluate
 from simloop.parameters import Array
 from simloop.worlds import World, get_world
 from simloop.worlds.double_pendulum import DESIGNS, DoublePendulum
-from simloop.worlds.environment import Environment
 from simloop.worlds.physics import PhysicsWorld
+from simloop.worlds.physics_environment import PhysicsEnvironment
 from simloop.worlds.swing_up import SwingUp
 from tests.bouncer import Bouncer, honest, pump
 
@@ -111,7 +111,7 @@ def test_watching_changes_nothing(c1: World) -> None:
     """An episode that is watched step by step is the same to the last bit."""
     assert isinstance(c1, PhysicsWorld)
     task, drawn = c1.task("swing-up"), c1.distribution("wide")
-    plain = Environment(c1, task, 3, randomization=drawn, seed=4, autoreset="disabled")
+    plain = PhysicsEnvironment(c1, task, 3, randomization=drawn, seed=4, autoreset="disabled")
     watched = WatchedEnvironment(c1, task, 3, randomization=drawn, seed=4)
     a, _ = plain.reset()
     b, _ = watched.reset()

@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from simloop.distributions import Distribution
 from simloop.learn.policy import Actor, begin
 from simloop.parameters import Array
-from simloop.worlds.environment import Environment
 from simloop.worlds.physics import PhysicsWorld, without_engine_warnings
+from simloop.worlds.physics_environment import PhysicsEnvironment
 from simloop.worlds.task import Task
 
 
@@ -68,7 +68,7 @@ def watch(
     return environment.ledger
 
 
-class WatchedEnvironment(Environment):
+class WatchedEnvironment(PhysicsEnvironment):
     """Episodes of a task, to the same bytes, whose every time step is looked at; they end and stay so until `reset`."""
 
     def __init__(

@@ -24,7 +24,6 @@ from simloop.frames import Request
 from simloop.learn import Actor, begin
 from simloop.parameters import Array
 from simloop.runs import write_aside
-from simloop.worlds.environment import Environment
 from simloop.worlds.photograph import Studio
 from simloop.worlds.physics import PhysicsWorld
 from simloop.worlds.staged import Staged
@@ -56,9 +55,7 @@ def watch(
     seed: int = 0,
 ) -> Watched:
     """Let a policy act and keep where everything was; an episode that is over stands still."""
-    environment: Environment = world.make(
-        episodes, task=task, randomization=distribution, seed=seed, autoreset="disabled"
-    )
+    environment = world.make(episodes, task=task, randomization=distribution, seed=seed, autoreset="disabled")
     observations, infos = environment.reset()
     begin(actor, np.ones(episodes, dtype=bool))
     qpos = environment.batch.bind("qpos")

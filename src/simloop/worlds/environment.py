@@ -12,7 +12,7 @@ diverged one is truncated: its last finite observation is returned, with no rewa
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from abc import abstractmethod
 from typing import Any, Literal, get_args
 
 import gymnasium as gym
@@ -25,11 +25,11 @@ from simloop.distributions import Distribution, Point
 from simloop.errors import InputError, unknown
 from simloop.parameters import Array
 from simloop.randomness import stream
+from simloop.worlds.channel import ControlChannel
 from simloop.worlds.loop_channel import LoopChannel
-from simloop.worlds.physics import PhysicsWorld, without_engine_warnings
-from simloop.worlds.residual import FORCE, ResidualWorld
 from simloop.worlds.task import Task
 from simloop.worlds.uncertain import PUSH, START, displaced_state
+from simloop.worlds.world import World
 
 Autoreset = Literal["same-step", "next-step", "disabled"]
 _MODES = {
@@ -45,7 +45,7 @@ _BLOCK = 64
 
 
 class Environment(gym.vector.VectorEnv[Any, Any, Any]):
-    """A batch of episodes of a task in a world of rigid bodies.
+    """A batch of episodes of a task in a world. Subclasses say how bodies are put somewhere and moved.
 
     Args:
         world: what is simulated.
@@ -53,6 +53,7 @@ class Environment(gym.vector.VectorEnv[Any, Any, Any]):
         num_envs: episodes at once, n.
         randomization: what each episode's parameters are drawn from; None: the defaults. It may be over what
             `worlds/uncertain.py` and `worlds/residual.py` add to the world's own parameters.
+        effects: what is between a decision and the body, and between the body and what is sensed.
         seed: of everything random.
         autoreset: when an episode that ended is replaced by a new one: in the same step (`infos["final_obs"]` holds
             what was seen last), in the next step, or by `reset(options={"reset_mask": mask})` alone.
@@ -62,10 +63,11 @@ class Environment(gym.vector.VectorEnv[Any, Any, Any]):
 
     def __init__(
         self,
-        world: PhysicsWorld,
+        world: World,
         task: Task,
         num_envs: int,
         *,
+        effects: ControlChannel,
         randomization: Distribution | None = None,
         seed: int = 0,
         autoreset: Autoreset = "same-step",
@@ -74,13 +76,12 @@ class Environment(gym.vector.VectorEnv[Any, Any, Any]):
             raise unknown("autoreset", autoreset, get_args(Autoreset))
         if num_envs < 1:
             raise InputError(f"a batch needs at least 1 episode, got {num_envs}")
-        self.world, self.task, self.num_envs = world, task, num_envs
+        self.world, self.task, self.num_envs, self._effects = world, task, num_envs, effects
         self.randomization = randomization or Point(world.parameters)
         self.autoreset = autoreset
         self.metadata = {**self.metadata, "autoreset_mode": _MODES[autoreset]}
         self._active = _checked_limits(world, task)
         self._decision = _whole(task.decision_dt, world.control_dt, f"decision_dt of task {task.name!r}")
-        self._substeps = world.substeps
         low, high = (np.array(x, dtype=np.float32)[self._active] for x in (task.low, task.high))
         self._limits = gym.spaces.Box(low, high, dtype=np.float32)
         self._low, self._high = low.astype(np.float64), high.astype(np.float64)
@@ -92,14 +93,9 @@ class Environment(gym.vector.VectorEnv[Any, Any, Any]):
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self._space = self.randomization.space
         self._own = len(world.parameters)
-        self._residual = _residual(world, self.randomization)
         world.under(self.randomization)  # says so where it is over other parameters
         self.parameters = np.tile(self.randomization.mean, (num_envs, 1))
-        self.batch = world.batch(self.parameters[:, : self._own])
-        self._read = world.reader(self.batch)
-        self._qpos, self._qvel, self._ctrl = (self.batch.bind(f) for f in ("qpos", "qvel", "ctrl"))
         self._spread = sum(c.tangent for c in world.channels)
-        self._force_columns = [j for j, name in enumerate(self._space.names) if name.startswith(FORCE)]
         self._start_spread, self._push_spread = (
             [(j, self._space.index(kind + c.name)) for j, c in enumerate(of) if kind + c.name in self._space.names]
             for kind, of in ((START, [c for c in world.channels for _ in range(c.tangent)]), (PUSH, world.actions))
@@ -107,6 +103,7 @@ class Environment(gym.vector.VectorEnv[Any, Any, Any]):
         self._rest = np.array(task.rest or np.zeros(len(world.actions)), dtype=float)
         self.episode = np.zeros(num_envs, dtype=np.int64)
         self.diverged = 0
+        self._build()
         self._begin_all(seed)
 
     def _begin_all(self, seed: int) -> None:
@@ -114,16 +111,13 @@ class Environment(gym.vector.VectorEnv[Any, Any, Any]):
         n = self.num_envs
         self.seed, self._round = seed, np.zeros(n, dtype=np.int64)
         self._rows: dict[Any, Array] = {}
-        self._channel = LoopChannel(
-            self.world, self.world.channel, self._space, num_envs=n, steps=self._decision, seed=seed
-        )
+        self._channel = LoopChannel(self.world, self._effects, self._space, num_envs=n, steps=self._decision, seed=seed)
         self._step, self._good = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
         self._return = np.zeros(n)
         self._ended = np.ones(n, dtype=bool)
         self._values = np.zeros((n, sum(c.width for c in self.world.channels)))
         self._sensed, self._commanded = np.zeros_like(self._values), np.tile(self._rest, (n, 1))
         self._observation: Seen = np.zeros((n, *self._box.shape), dtype=np.float32)
-        self._force: Callable[[Array, Array, Array], Array] | None = None
 
     def reset(
         self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
@@ -173,7 +167,7 @@ class Environment(gym.vector.VectorEnv[Any, Any, Any]):
         """Simulate one decision; episodes that are not `live` (n,) are over already, and nothing is said of them."""
         before = self._values
         self._simulate(self._channel.act(decision))
-        values = self._read()
+        values = self._read_values()
         diverged = self._diverged(values)
         if diverged.any():
             values[diverged] = before[diverged]
@@ -197,11 +191,25 @@ class Environment(gym.vector.VectorEnv[Any, Any, Any]):
                 self._replace(infos)
         return self._observation.copy(), reward, terminated, truncated, infos
 
+    @abstractmethod
+    def _build(self) -> None:
+        """Make the bodies of all places, once."""
+
+    @abstractmethod
+    def _put(self, ids: NDArray[np.int64], rows: Array, state: Array) -> Array:
+        """Put the bodies in places `ids` (m,) under parameter rows (m, d) into states (m, S); return values (m, D)."""
+
+    @abstractmethod
+    def _simulate(self, control: Array) -> None:
+        """Apply what reaches the body, (n, k, A) or (n, 1, A), for one decision."""
+
+    @abstractmethod
+    def _read_values(self) -> Array:
+        """The true channel values (n, D) as they are now."""
+
     def _diverged(self, values: Array) -> NDArray[np.bool_]:
-        """Where the engine gave up or channel values (n, D) are no numbers, (n,)."""
-        if not self.batch.warning.any() and np.isfinite(values).all():  # the rule, and cheaper to know of all at once
-            return np.zeros(self.num_envs, dtype=bool)
-        return np.asarray(self.batch.warning[..., 1].any(axis=1) | ~np.isfinite(values).all(axis=1))
+        """Where channel values (n, D) are no numbers, (n,)."""
+        return np.asarray(~np.isfinite(values).all(axis=1))
 
     def _add_outcomes(self, infos: dict[str, Any], diverged: NDArray[np.bool_]) -> None:
         """Say of the episodes that ended how they did."""
@@ -249,16 +257,9 @@ class Environment(gym.vector.VectorEnv[Any, Any, Any]):
             drawn = np.broadcast_to(self._space.check(rows), (self.num_envs, len(self._space)))[ids]
         self.parameters[ids], self.episode[ids] = drawn, episodes
         first, push = self._starts(episodes, drawn)
-        own, batch = drawn[:, : self._own], self.batch
-        every = None if len(ids) == self.num_envs else ids
-        self.world.write(batch, own, every)
-        batch.reset(every, stage=0)
         if state is not None:
             first = np.asarray(state, dtype=float)[ids]
-        self._qpos[ids], self._qvel[ids] = first[:, : self.world.model.nq], first[:, self.world.model.nq :]
-        self._ctrl[ids] = self._rest
-        self._read.refresh(every)
-        values = self._read()[ids]
+        values = self._put(ids, drawn, first)
         self._values = self._values.copy()  # what was before an episode ended stays what it was
         self._values[ids] = values
         self._channel.begin(ids, drawn, episodes, push, self._rest, values)
@@ -271,9 +272,6 @@ class Environment(gym.vector.VectorEnv[Any, Any, Any]):
         for counter in (self._step, self._good, self._return):
             counter[ids] = 0
         self._ended[ids] = False
-        if self._residual is not None:
-            force = self._residual.force(self.parameters[:, self._force_columns])
-            self._force = force(np.arange(self.num_envs))
 
     def _drawn(self, episodes: NDArray[np.int64]) -> Array:
         """The parameters that episodes draw, (m, d): in blocks of numbers, so that they do not depend on the batch."""
@@ -304,23 +302,6 @@ class Environment(gym.vector.VectorEnv[Any, Any, Any]):
                 draws *= scale
             state = displaced_state(self.world, state, by)
         return state, push
-
-    def _simulate(self, control: Array) -> None:
-        """Apply what reaches the body, (n, k, A) or (n, 1, A), for one decision."""
-        with without_engine_warnings():
-            if self._force is not None:
-                applied = self.batch.bind("qfrc_applied")
-                for k in range(self._decision):
-                    self._ctrl[:] = control[:, min(k, control.shape[1] - 1)]
-                    applied[:] = self._force(self._qpos, self._qvel, self._ctrl)
-                    self.batch.step(nstep=self._substeps)
-            elif control.shape[1] == 1:
-                self._ctrl[:] = control[:, 0]
-                self.batch.step(nstep=self._decision * self._substeps)
-            else:
-                each = np.repeat(control, self._substeps, axis=1) if self._substeps > 1 else control
-                self.batch.rollout(each.shape[1], control=each, record=[])
-            self._read.refresh(None)
 
     def _seen(self, sensed: Array) -> Seen:
         return np.asarray(self.task.observe(sensed), dtype=np.float32)
@@ -421,7 +402,7 @@ def _whole(time: float, of: float, what: str) -> int:
     return steps
 
 
-def _checked_limits(world: PhysicsWorld, task: Task) -> NDArray[np.bool_]:
+def _checked_limits(world: World, task: Task) -> NDArray[np.bool_]:
     """Which of the world's actions a task uses, (A,), after checking it against the world."""
     names = [a.name for a in world.actions]
     if len(task.low) != len(names) or len(task.high) != len(names):
@@ -433,12 +414,3 @@ def _checked_limits(world: PhysicsWorld, task: Task) -> NDArray[np.bool_]:
     if not task.active.any():
         raise InputError(f"task {task.name!r}: no action has a low below its high")
     return task.active
-
-
-def _residual(world: PhysicsWorld, distribution: Distribution) -> ResidualWorld | None:
-    """The world with the force that a distribution adds, if it adds one."""
-    if not any(name.startswith(FORCE) for name in distribution.space.names):
-        return None
-    forced, _ = world.central(distribution)
-    assert isinstance(forced, ResidualWorld)
-    return forced

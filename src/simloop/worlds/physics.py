@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     import mujoco
 
     from simloop.distributions import Distribution
-    from simloop.worlds.environment import Autoreset, Environment
+    from simloop.worlds.environment import Autoreset
+    from simloop.worlds.physics_environment import PhysicsEnvironment
     from simloop.worlds.staged import Staged
     from simloop.worlds.task import Task
 
@@ -347,11 +348,11 @@ class PhysicsWorld(World):
         randomization: str | Distribution | None = None,
         seed: int = 0,
         autoreset: Autoreset = "same-step",
-    ) -> Environment:
-        from simloop.worlds.environment import Environment
+    ) -> PhysicsEnvironment:
+        from simloop.worlds.physics_environment import PhysicsEnvironment
 
         drawn = self.distribution(randomization) if isinstance(randomization, str) else randomization
-        return Environment(self, self.task(task), num_envs, randomization=drawn, seed=seed, autoreset=autoreset)
+        return PhysicsEnvironment(self, self.task(task), num_envs, randomization=drawn, seed=seed, autoreset=autoreset)
 
     def write(self, batch: Any, rows: Array, ids: NDArray[np.int64] | None = None) -> None:
         """Write parameter rows (m, d) into the simulations `ids` (m,) of a batch, by default into all of them."""
