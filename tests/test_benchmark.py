@@ -286,3 +286,26 @@ def test_what_cannot_be_benchmarked_gets_one_sentence(
         pass
     assert _run(["benchmark", *words], monkeypatch) == 2
     assert capsys.readouterr().err.splitlines()[-1].startswith(SENTENCES[words])
+
+
+def test_a_trained_driver_is_read_from_its_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The model that a run holds is scored with what it says, and the table says what it learned from."""
+    pytest.importorskip("torch")
+    from simloop.learn.driver_model import DriverModel, Scale, Shape
+
+    monkeypatch.chdir(tmp_path)
+    frames = image_set(write_tub(Path("tub"), _angles(90)))
+    shape = Shape("steering", (16, 12), "local", 4)
+    model = DriverModel(shape, Scale(0.0, 0.1), shape.network())
+    configuration = {
+        "driver": {"options": {"normalisation": "local", "adaptation": "none"}, "seed": 1},
+        "dataset": {"hash": "a", "photographs": 12000, "world": "drive"},
+    }
+    with Run.open(Path("run"), configuration):
+        model.save(Path("run") / POLICY)
+    assert _run(["benchmark", "tub", "--model", "run", "--json"], monkeypatch) == 0
+    row = json.loads(capsys.readouterr().out)["rows"][0]
+    np.testing.assert_allclose(row["predicted"][0], model(frames.read()), atol=1e-4)
+    assert row["note"] == "learned from 12000 images of drive, normalisation local, adaptation none"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from importlib.util import find_spec
 from itertools import takewhile
 from pathlib import Path
@@ -190,8 +189,9 @@ def read_driver(folder: Path) -> Steers:
     """The model that a run trained."""
     if any(find_spec(package) is None for package in ("torch", "safetensors")):
         raise MissingExtraError("a driver", "learn")
-    model: Steers = import_module("simloop.learn.driving").DriverModel.load(folder / POLICY)
-    return model
+    from simloop.learn.driving import DriverModel
+
+    return DriverModel.load(folder / POLICY)
 
 
 def _without_seed(configuration: dict[str, Any]) -> dict[str, Any]:
