@@ -154,7 +154,7 @@ def generate_into(
     if look == "images" and not changes.get("textures"):
         raise InputError("--look images: a folder of images is needed; say which: --textures FOLDER")
     seen = look_named(found, look, "images" if changes.get("textures") else "wide")
-    request = Request()
+    request = found.request
     if before is not None:
         drawn = drawn if distribution else before.distribution()
         seen = before.distribution("look") if not look and before.configuration["look"] else seen

@@ -123,7 +123,7 @@ def generate(
         n: frames; with sequences, as many whole ones as it takes.
         folder: a new one, or one that holds a part of this dataset.
         seed: of everything random.
-        request: what to photograph; by default 256 x 256 stills with depth and masks.
+        request: what to photograph; by default the world's own `request`.
         distribution: what scenes are drawn from; by default the default parameters.
         look: what their appearance is drawn from; by default the world as it was made.
         workers: processes; 1 is this one. Ray takes as many as its cluster has.
@@ -140,7 +140,7 @@ def generate(
         raise InputError(f"{'n' if n < 1 else 'workers'} must be at least 1, got {min(n, workers)}")
     asked = world if isinstance(world, str) else world.name
     found = get_world(world) if isinstance(world, str) else world
-    configuration = configure(found, request or Request(), distribution, look, seed)
+    configuration = configure(found, request or found.request, distribution, look, seed)
     manifest = Manifest(configuration, n, asked)
     manifest = manifest.replace(frames=Plan.of(n, manifest.request).frames)
     with opened(Path(folder), manifest, resume) as manifest:

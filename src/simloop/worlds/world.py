@@ -120,6 +120,11 @@ class World(ABC):
         """The kinds of objects that its frames are labelled with."""
         return ()
 
+    @property
+    def request(self) -> Request:
+        """What is photographed where nobody says it."""
+        return Request()
+
     def graphics(self) -> dict[str, str]:
         """What draws its frames, beside `versions`: another one may give other pixels."""
         return {}
@@ -146,7 +151,7 @@ class World(ABC):
 
         Args:
             sequences: their numbers; a sequence depends on the seed and its number alone.
-            request: what to photograph; by default 256 x 256 stills with depth and masks.
+            request: what to photograph; by default what `World.request` says.
             distribution: what scenes are drawn from; by default the default parameters.
             look: what their appearance is drawn from; by default the world as it was made.
             seed: of everything random.

@@ -35,8 +35,10 @@ UNIFORMS = (
 )  # fmt: skip
 
 
-def _looks(name: str, low: float, default: float, high: float, wide: tuple[float, float], unit: str, what: str, *,
-           log: bool = False, integer: bool = False, kind: Kind = "appearance", choices: tuple[str, ...] = ()) -> Row:  # fmt: skip
+def _looks(
+    name: str, low: float, default: float, high: float, wide: tuple[float, float], unit: str, what: str, *,
+    log: bool = False, integer: bool = False, kind: Kind = "appearance", choices: tuple[str, ...] = (),
+) -> Row:  # fmt: skip
     return ranged(name, low, default, high, wide, unit, what, kind=kind, log=log, integer=integer, choices=choices)
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,7 @@ from simloop.parameters import Array, ParameterSpace
 from simloop.randomness import stream
 from simloop.sensor import encoded, sense, sense_depth
 from simloop.worlds.drive import raster
-from simloop.worlds.drive.expert import pursue
+from simloop.worlds.drive.expert import line_at, pursue
 from simloop.worlds.drive.look import camera_of, look_space, uniforms
 from simloop.worlds.drive.scene import AHEAD, BEHIND, KINDS, Scene, make_scene
 from simloop.worlds.labels import in_view, tight_boxes, truncation
@@ -31,7 +32,10 @@ from simloop.worlds.photograph import Looks
 #: surfaces in the order of their numbers in masks; things follow
 SURFACES = ("ground", "road", "line", "kerb")
 #: what is labelled; buildings stand for what is far from the road
-CATEGORIES = (*(Category(kind, thing=kind != "building") for kind in KINDS), *(Category(s, thing=False) for s in SURFACES))
+CATEGORIES = (
+    *(Category(kind, thing=kind != "building") for kind in KINDS),
+    *(Category(s, thing=False) for s in SURFACES),
+)
 #: what this renderer does not give
 _NOT_HERE = ("normals", "flow", "visible")
 #: m, side of a cell in which the nearest point of the road is kept, and how far beside the road
@@ -126,7 +130,6 @@ class Geometry:
             keypoints=np.zeros((n, 0, 3)),
         ).take(keep)
 
-
     def _amodal(self, camera: Camera, places: Array) -> Array:
         """(n, 4) boxes around the images of the things' boxes: of points along their edges, which the lens bends."""
         x, y, z = np.moveaxis(self._edges, -1, 0)
@@ -182,17 +185,9 @@ class Begin:
 
     def place(self, scene: Scene) -> Array:
         """(3,) x, y, m, and heading, rad."""
-        wanted = wanted_at(scene, np.array([self.along]))
+        wanted = line_at(scene.road, scene.line, np.array([self.along]))
         place, heading, _ = scene.road.at(np.array([self.along]), wanted + self.beside)
         return np.array([*place[0], heading[0] + self.turned])
-
-
-def wanted_at(scene: Scene, s: Array) -> Array:
-    """(m,) m, the wanted lateral place at places (m,) along the road."""
-    n, step = len(scene.line), scene.road.step
-    if scene.road.closed:
-        return np.interp(s % scene.road.length, np.arange(n + 1) * step, np.append(scene.line, scene.line[0]))
-    return np.interp(s, np.arange(n) * step, scene.line)
 
 
 def labels_at(scene: Scene, values: Mapping[str, float], place: Array, speed: float) -> dict[str, float]:
@@ -211,7 +206,7 @@ def labels_at(scene: Scene, values: Mapping[str, float], place: Array, speed: fl
         "steering": float(steering[0]),
         "speed": speed,
         "lane_offset": float(d) - lane,
-        "line_offset": float(d) - float(wanted_at(scene, np.atleast_1d(s))[0]),
+        "line_offset": float(d) - float(line_at(scene.road, scene.line, s)),
         "heading_error": float(error),
         "curvature_ahead": float(road.at(float(s) + ahead)[2]),
     }
@@ -255,7 +250,7 @@ def _sequence(
     camera = camera_of(seen, request.size, place)
     light, depth, instances = geometry.render(camera, dress.numbers, dress.lamps, dress.recolour, time)
     streams = looks.noise_of(index, camera.name)
-    images = {"rgb": sense(dress.picture(light), seen, streams("rgb"))}
+    images: dict[str, Any] = {"rgb": sense(dress.picture(light), seen, streams("rgb"))}
     near = depth.astype(np.float32)
     if "depth" in request.passes:
         images["depth"] = near

@@ -12,7 +12,8 @@ Everything is a function of its arguments: random choices are hashes of the look
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from simloop.worlds.drive.compiled import compiled as _fast
 
 #: instances of surfaces; things follow
 GROUND, ROAD, LINE, KERB, FIRST_THING = 1, 2, 3, 4, 5
@@ -28,8 +29,6 @@ FAR = 400.0
     ZENITH_R, ZENITH_G, ZENITH_B, HORIZON_R, HORIZON_G, HORIZON_B, CLOUDS, BACK_HEIGHT, BACK_CONTRAST, BACK_LIGHT,
     BACK_SIZE, LAMP_COUNT, LAMP_LIGHT, HEADLAMPS, FOG, RAIN, SNOW, WET, RECOLOUR, GLARE, NUMBERS,
 ) = range(48)  # fmt: skip
-
-_fast = njit(cache=True, nogil=True, error_model="numpy")
 
 
 @_fast
@@ -169,8 +168,9 @@ def _lit_by_sun(x, y, v, boxes):  # type: ignore[no-untyped-def]  # pragma: no c
 
 
 @_fast
-def _ground(x, y, far, sine, focal, way_x, way_y, v, form, points, headings, grid, low, cell, lamps, dx, dy, dz, boxes,
-            out):  # type: ignore[no-untyped-def]  # pragma: no cover # fmt: skip
+def _ground(  # type: ignore[no-untyped-def]  # pragma: no cover
+    x, y, far, sine, focal, way_x, way_y, v, form, points, headings, grid, low, cell, lamps, dx, dy, dz, boxes, out
+):
     """Write the colour of the ground into out (3,) and return its instance."""
     seed = int(v[SEED])
     step, half, closed, centre, edge, wide, dash, gap, kerb = (
@@ -295,8 +295,10 @@ def _ground(x, y, far, sine, focal, way_x, way_y, v, form, points, headings, gri
 
 
 @_fast
-def _draw_parts(colour, depth, instances, rays, position, focal, centre_u, centre_v, right, down, forward, v, things,
-                shapes, middles, halves, turns, colours, recolour):  # type: ignore[no-untyped-def]  # pragma: no cover # fmt: skip
+def _draw_parts(  # type: ignore[no-untyped-def]  # pragma: no cover
+    colour, depth, instances, rays, position, focal, centre_u, centre_v, right, down, forward, v, things, shapes,
+    middles, halves, turns, colours, recolour,
+):  # fmt: skip
     """Draw upright parts (P, ...) in the world's axes over colour, depth along rays, and instances."""
     height, width = depth.shape
     for p in range(len(things)):
@@ -412,23 +414,19 @@ def _falling(colour, v, amount, seed, snow):  # type: ignore[no-untyped-def]  # 
 
 
 @_fast
-def render(size, focal, centre_u, centre_v, k1, k2, position, rotation, v, lamps, form, points, headings, grid, low,
-           cell, things, shapes, middles, halves, turns, colours, recolour, boxes):  # type: ignore[no-untyped-def]  # pragma: no cover # fmt: skip
-    """A picture of a scene from one place.
+def render(  # type: ignore[no-untyped-def]  # pragma: no cover
+    size, focal, centre_u, centre_v, k1, k2, position, rotation, v, lamps, form, points, headings, grid, low, cell,
+    things, shapes, middles, halves, turns, colours, recolour, boxes,
+):  # fmt: skip
+    """A picture of a scene from one place: its colour (height, width, 3), linear light with white at 1; depth
+    (height, width), m along the camera's axis, 0 where there is nothing; and instances (height, width).
 
-    Args:
-        size: (width, height).
-        focal, centre_u, centre_v, k1, k2: of the fisheye lens, as `frames.Camera` has them.
-        position: (3,) m of the camera; rotation: (3, 3) from its axes to the world's.
-        v: (NUMBERS,) the look; lamps: (LAMPS, 4) azimuth, elevation, size, rad, and strength.
-        form: step, half width, closed, centre, edge, line width, dash, gap, kerb of the road.
-        points, headings: (n, 2), (n,) of its middle; grid, low, cell: of `nearest_grid`.
-        things, shapes, middles, halves, turns, colours, recolour: (P, ...) parts in the world's axes.
-        boxes: (n, 8) of what throws shadows: x, y, cosine, sine, half length, half width, height, reach.
-
-    Returns:
-        colour (height, width, 3), linear light with white at 1; depth (height, width), m along the camera's axis, 0
-        where there is nothing; instances (height, width).
+    What it is given: (width, height); of the fisheye lens, as `frames.Camera` has it, focal length, centre and
+    distortion; the camera's position (3,), m, and the rotation (3, 3) from its axes to the world's; the look's numbers
+    v (NUMBERS,) and lamps (LAMPS, 4): azimuth, elevation, size, rad, and strength; form: step, half width, closed,
+    centre, edge, line width, dash, gap and kerb of the road; its points (n, 2) and headings (n,), and grid, low and
+    cell of `nearest_grid`; parts (P, ...) in the world's axes, and their other colours; boxes (n, 8) of what throws
+    shadows: x, y, cosine, sine, half length, half width, height and reach.
     """
     width, height = size
     colour = np.zeros((height, width, 3))
@@ -436,7 +434,6 @@ def render(size, focal, centre_u, centre_v, k1, k2, position, rotation, v, lamps
     instances = np.zeros((height, width), np.uint16)
     rays = np.empty((height, width, 3))
     cosines = np.empty((height, width))
-    sky = np.empty(3)
     for row in range(height):
         for column in range(width):
             x, y = (column + 0.5 - centre_u) / focal, (row + 0.5 - centre_v) / focal

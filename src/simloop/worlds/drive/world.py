@@ -7,7 +7,7 @@ road it was on. Running batches (`make`) drive on roads.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +16,11 @@ from numpy.typing import ArrayLike, NDArray
 from simloop.distributions import Distribution
 from simloop.errors import InputError
 from simloop.excitation import multisine
-from simloop.parameters import Array
+from simloop.frames import Category, Frame, Request
+from simloop.parameters import Array, ParameterSpace
 from simloop.trajectories import Channel, TrajectorySet
 from simloop.worlds.channel import ControlChannel, Effect
+from simloop.worlds.drive.look import look_space, looks
 from simloop.worlds.drive.parameters import TABLE
 from simloop.worlds.spreads import distributions, space
 from simloop.worlds.world import Mirror, Segments, World
@@ -66,8 +68,44 @@ class Drive(World):
             return {"numpy": np.__version__}
 
     def content(self) -> str:
-        own = b"".join(Path(__file__).with_name(f"{part}.py").read_bytes() for part in ("vehicle", "world"))
+        own = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))
         return hashlib.sha256(own).hexdigest()
+
+    @property
+    def cameras(self) -> tuple[str, ...]:
+        return ("front",)
+
+    @property
+    def categories(self) -> tuple[Category, ...]:
+        from simloop.worlds.drive.photos import CATEGORIES
+
+        return CATEGORIES
+
+    @property
+    def request(self) -> Request:
+        return Request(size=(80, 60), views=8)
+
+    @property
+    def look(self) -> ParameterSpace:
+        return look_space()
+
+    def looks(self) -> Mapping[str, Distribution]:
+        return looks()
+
+    def frames(
+        self,
+        sequences: Iterable[int],
+        *,
+        request: Request | None = None,
+        distribution: Distribution | None = None,
+        look: Distribution | None = None,
+        seed: int = 0,
+    ) -> Iterator[Frame]:
+        from simloop.worlds.drive.photos import photos
+
+        return photos(
+            self.parameters, sequences, request=request or self.request, distribution=distribution, look=look, seed=seed
+        )
 
     def starts(self, count: int, rng: np.random.Generator) -> tuple[Array, Array]:
         """Cars that roll straight on at 2 to 8 m/s."""
