@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import shutil
+import tarfile
 from pathlib import Path
 
 import numpy as np
@@ -92,6 +93,35 @@ def test_many_numbered_files_have_one_hash(tmp_path: Path, monkeypatch: pytest.M
     with pytest.raises(InputError, match="one of them differs"):
         catalogue.get("some")
     assert not (entry.folder / "a1.jpg").exists()
+
+
+def test_files_are_got_out_of_an_archive(published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the archive's 1,000 frames the entry's own 800 are kept, with their records; another archive is refused."""
+    monkeypatch.setenv("SIMLOOP_DATA", str(tmp_path / "data"))
+    later = json.dumps({"_index": 800, "cam/image_array": "800_cam_image_array_.jpg", "user/angle": 0.1}) + "\n"
+    longer = tmp_path / "catalog"
+    longer.write_bytes((published / "catalog_0.catalog").read_bytes() + later.encode())
+    with tarfile.open(tmp_path / "tub.tar.gz", "w:gz") as archive:
+        archive.add(longer, "./tub/catalog_0.catalog")
+        archive.add(published / "manifest.json", "./tub/manifest.json")
+        for name in [*published.glob("images/*.jpg")]:
+            archive.add(name, f"./tub/images/{name.name}")
+        archive.add(longer, "./tub/images/800_cam_image_array_.jpg")
+    monkeypatch.setattr("simloop.runs.os.fsync", lambda _: None)  # 800 files: the disk is not what is tested
+    told: list[str] = []
+    folder = catalogue.get("donkeycar-tub", url=(tmp_path / "tub.tar.gz").as_uri(), progress=told.append)
+    assert told == ["tub.tar.gz"]
+    assert len(list(folder.glob("images/*"))) == 800
+    assert len((folder / "catalog_0.catalog").read_bytes().splitlines()) == 800
+    assert len(image_set("donkeycar-tub/test")) == 200
+    shutil.rmtree(folder)
+    with pytest.raises(InputError, match="no whole archive"):
+        catalogue.get("donkeycar-tub", url=longer.as_uri())
+    with tarfile.open(tmp_path / "other.tar.gz", "w:gz") as archive:
+        archive.add(longer, "other.txt")
+    with pytest.raises(InputError, match=r"other.tar.gz: this archive does not hold manifest.json; donkeycar/tests"):
+        catalogue.get("donkeycar-tub", url=(tmp_path / "other.tar.gz").as_uri())
+    assert not folder.exists()
 
 
 def test_a_tub_is_read_in_both_versions(tmp_path: Path) -> None:

@@ -10,14 +10,17 @@ from __future__ import annotations
 
 import hashlib
 import http.client
+import io
 import os
 import re
 import sys
+import tarfile
 import urllib.request
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from simloop.errors import InputError, unknown
@@ -69,6 +72,7 @@ class Entry:
     keeps: str = ""  # the folder below the data folder, where several entries share one; "": the entry's name
     read: Callable[[Sequence[Path]], TrajectorySet] | None = None
     images: bool = False
+    archive: bool = False  # `url` is that of a .tar.gz that holds the files
     lines: Mapping[str, int] = field(default_factory=dict)  # of a file, how many first lines are this entry's
 
     @property
@@ -155,13 +159,16 @@ def check(entry: Entry, split: str) -> None:
 
 def _digest(entry: Entry, item: str, contents: Mapping[str, bytes]) -> str:
     """The SHA-256 of an item: of its file, or of the list of those of its files."""
-    hashes = {}
-    for name, content in contents.items():
-        lines = entry.lines.get(name)
-        hashes[name] = _sha256(content if lines is None else b"".join(content.splitlines(keepends=True)[:lines]))
+    hashes = {name: _sha256(_own(entry, name, content)) for name, content in contents.items()}
     if list(hashes) == [item]:
         return hashes[item]
     return _sha256("".join(f"{digest}  {name}\n" for name, digest in hashes.items()).encode())
+
+
+def _own(entry: Entry, name: str, content: bytes) -> bytes:
+    """The part of a file that is the entry's: all of it, or its first lines."""
+    lines = entry.lines.get(name)
+    return content if lines is None else b"".join(content.splitlines(keepends=True)[:lines])
 
 
 def _differs(item: str) -> str:
@@ -195,30 +202,58 @@ def how_to_get(entry: Entry) -> str:
 
 def _get_entry(entry: Entry, split: str | None, progress: Callable[[str], None], url: str | None) -> None:
     wanted = set(entry.names if split is None else (str(p.relative_to(entry.folder)) for p in entry.paths(split)))
+    fetch = _fetcher(entry, url or entry.url, progress)
     for item, digest in entry.files.items():
-        contents, fetched = {}, []
-        for relative in expanded(item):
-            if wanted.isdisjoint(expanded(item)):
-                break
-            path = entry.folder / relative
-            if path.is_file():
-                contents[relative] = path.read_bytes()
-                continue
-            if not (url or entry.url):
-                raise InputError(
-                    f"{entry.name}: no public address has these files as simloop reads them; put {relative} into"
-                    f" {entry.folder} yourself: {entry.made}"
-                )
-            progress(relative)
-            contents[relative] = _fetch((url or entry.url) + relative)
-            fetched.append(relative)
-        if contents and _digest(entry, item, contents) != digest:
+        if wanted.isdisjoint(expanded(item)):
+            continue
+        paths = {relative: entry.folder / relative for relative in expanded(item)}
+        fetched = {relative: fetch(relative) for relative, path in paths.items() if not path.is_file()}
+        contents = {r: fetched[r] if r in fetched else path.read_bytes() for r, path in paths.items()}
+        if _digest(entry, item, contents) != digest:
             if len(fetched) < len(contents):
                 raise InputError(f"{entry.folder / item}: {_differs(item)}; delete it and try again")
             raise InputError(f"{item}: what was downloaded is not the published file (SHA-256 differs); not kept")
-        for relative in fetched:
-            with write_aside(entry.folder / relative) as file:
-                file.write(contents[relative])
+        for relative, content in fetched.items():
+            with write_aside(paths[relative]) as file:
+                file.write(content)
+
+
+def _fetcher(entry: Entry, url: str, progress: Callable[[str], None]) -> Callable[[str], bytes]:
+    """What gets a file of an entry: from its own address, or out of the archive at `url`, which is downloaded once."""
+    archive: dict[str, bytes] = {}
+
+    def fetch(relative: str) -> bytes:
+        if not url:
+            raise InputError(
+                f"{entry.name}: no public address has these files as simloop reads them; put {relative} into"
+                f" {entry.folder} yourself: {entry.made}"
+            )
+        if not entry.archive:
+            progress(relative)
+            return _fetch(url + relative)
+        if not archive:
+            progress(url.rsplit("/", 1)[-1])
+            archive.update(_unpacked(url, _fetch(url), entry.names))
+        if relative not in archive:
+            raise InputError(f"{url}: this archive does not hold {relative}; {entry.made}")
+        return _own(entry, relative, archive[relative])
+
+    return fetch
+
+
+def _unpacked(url: str, content: bytes, names: Sequence[str]) -> dict[str, bytes]:
+    """The files of some names in an archive (.tar.gz), which may lie in a folder there."""
+    wanted, found = set(names), {}
+    try:
+        with tarfile.open(fileobj=io.BytesIO(content)) as archive:
+            for member in archive:
+                parts = PurePosixPath(member.name).parts
+                name = next((n for n in ("/".join(parts[k:]) for k in (0, 1, 2)) if n in wanted), None)
+                if name is not None and (file := archive.extractfile(member)) is not None:
+                    found[name] = file.read()
+    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
+        raise InputError(f"{url}: what was downloaded is no whole archive ({error}); not kept") from None
+    return found
 
 
 def _fetch(address: str) -> bytes:

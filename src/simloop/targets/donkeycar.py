@@ -16,10 +16,14 @@ DONKEYCAR_TUB = Entry(
     world="drive",
     machine="a small car's camera on an indoor track, 160x120, with the human's steering",
     source=_SOURCE,
-    url="",
+    url=(
+        "https://raw.githubusercontent.com/autorope/donkeycar/178565d16f1f4cfb5b924b77e51d11f3bc24c7cd/"
+        "donkeycar/tests/tub/tub.tar.gz"
+    ),
+    archive=True,
     made=(
-        f"unpack donkeycar/tests/tub/tub.tar.gz of {_SOURCE} and call its folder donkeycar-tub (manifest.json,"
-        " catalog_0.catalog and images/; its frames from 800 on are not used)"
+        f"donkeycar/tests/tub/tub.tar.gz of {_SOURCE} holds manifest.json, catalog_0.catalog and images/, of which the"
+        " frames from 800 on are not used"
     ),
     licence="MIT",
     citation="the Donkeycar project, test data, github.com/autorope/donkeycar",
