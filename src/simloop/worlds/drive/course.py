@@ -19,19 +19,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simloop.parameters import Array
-from simloop.trajectories import Channel
+from simloop.worlds.drive.channels import CHANNELS, PREVIEW
 from simloop.worlds.drive.compiled import compiled
 from simloop.worlds.drive.road import Road
 from simloop.worlds.drive.vehicle import GRAVITY, advance
 
-#: m ahead at which the line's curvature is told
-PREVIEW = (0.0, 3.0, 6.0, 12.0, 24.0)
 #: m/s^2 sideways that an expert drives through a bend with, and the part of the grip that it uses at most
 COMFORT, USED = 3.0, 0.5
 #: the part of the largest braking that it slows down with
 GENTLE = 0.5
 #: m between two places ahead at which it looks at the bends
 _LOOK = 1.5
+#: m between two points of a line of which only what a car sees is known
+LOCAL = 0.5
 _PREVIEW = np.array(PREVIEW)
 
 
@@ -91,9 +91,9 @@ def local_courses(states: Array, offset: Array, turned: Array, bends: Array, far
         far: m, how far ahead the lines must reach.
 
     Returns:
-        rows (n, p, 5) as of a `Course` with steps of 0.5 m, and the place (n,) of each car on its line.
+        rows (n, p, 5) as of a `Course` with steps of `LOCAL` m, and the place (n,) of each car on its line.
     """
-    step, behind = 0.5, 4
+    step, behind = LOCAL, 4
     s = np.arange(-behind, math.ceil((far + PREVIEW[-1]) / step) + 2) * step
     curvature = np.stack([np.interp(s, PREVIEW, b) for b in bends])
     heading = np.cumsum(curvature, axis=1) * step
@@ -110,8 +110,8 @@ def local_courses(states: Array, offset: Array, turned: Array, bends: Array, far
 
 @compiled
 def _follow(rows, first, sides, closed, place, x, y):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """The place on a line that is nearest to x, y, found from a place near it; its part is beyond 0 to 1 at the ends."""
-    k = min(max(int(math.floor(place)), 0), sides - 1)
+    """The place on a line that is nearest to x, y, found from one near it; beyond 0 to 1 at the ends."""
+    k = min(max(math.floor(place), 0), sides - 1)
     went = 0
     for _ in range(sides):
         i = first + k
@@ -163,7 +163,7 @@ def _wanted(rows, first, sides, closed, step, place, grip, braking, cruise):  # 
 @compiled
 def _measure(rows, first, sides, closed, step, width, place, state, form, cruise, preview, out):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Write the channels' values of one car."""
-    k = min(max(int(math.floor(place)), 0), sides - 1)
+    k = min(max(math.floor(place), 0), sides - 1)
     t, i = place - k, first + k
     sx, sy = rows[i + 1, 0] - rows[i, 0], rows[i + 1, 1] - rows[i, 1]
     off = (sx * (state[1] - rows[i, 1]) - sy * (state[0] - rows[i, 0])) / math.sqrt(sx * sx + sy * sy)
@@ -219,27 +219,10 @@ def _points(rows, lines, which, places, ahead, out):  # type: ignore[no-untyped-
         place = places[i] + ahead[i] / lines[which[i], 3]
         if lines[which[i], 2] > 0:
             place = place % sides
-        k = min(max(int(math.floor(place)), 0), sides - 1)
+        k = min(max(math.floor(place), 0), sides - 1)
         for j in range(2):
             out[i, j] = rows[first + k, j] + (place - k) * (rows[first + k + 1, j] - rows[first + k, j])
         out[i, 2] = rows[first + k, 2] + min(max(place - k, 0.0), 1.0) * (rows[first + k + 1, 2] - rows[first + k, 2])
-
-
-#: what is known of a car: its place and wheels, where it is beside its line, in lane widths, how far turned from it,
-#: how fast an expert would be there, the line's bends ahead, and the car's speeds over the plane
-CHANNELS = (
-    Channel("x", "m"),
-    Channel("y", "m"),
-    Channel("heading", "rad", "angle"),
-    Channel("wheel", "rad", "angle"),
-    Channel("line.offset", "lane widths"),
-    Channel("line.heading", "rad", "angle"),
-    Channel("line.speed", "m/s"),
-    *(Channel(f"line.bend.{far:g}", "1/m") for far in PREVIEW),
-    Channel("x.velocity", "m/s", rate_of="x"),
-    Channel("y.velocity", "m/s", rate_of="y"),
-    Channel("heading.velocity", "rad/s", rate_of="heading"),
-)
 
 
 class Courses:
@@ -257,12 +240,14 @@ class Courses:
         )
 
     @classmethod
-    def of_rows(cls, rows: Array, step: float, lane_widths: Array) -> Courses:
-        """Open lines of equally many points: rows (n, p, 5)."""
+    def of_rows(cls, rows: Array, lane_widths: Array) -> Courses:
+        """Open lines of equally many points, `LOCAL` m apart: rows (n, p, 5), widths (n,) m."""
         n, p = rows.shape[:2]
         made = cls.__new__(cls)
         made._rows = np.ascontiguousarray(rows.reshape(n * p, 5))
-        made._lines = np.column_stack([np.arange(n) * p, np.full(n, p - 1), np.zeros(n), np.full(n, step), lane_widths])
+        made._lines = np.column_stack(
+            [np.arange(n) * p, np.full(n, p - 1), np.zeros(n), np.full(n, LOCAL), lane_widths]
+        )
         return made
 
     def begin(self, which: NDArray[np.int64], along: Array) -> Array:

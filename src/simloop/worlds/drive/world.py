@@ -1,7 +1,7 @@
 """World `drive`: cars on roads. How they move is in `vehicle.py`, what is on the road in `scene.py`.
 
-A replay (`simulate`) is of a car on an even plane: recordings say where it was and how its wheels were turned, not what
-road it was on. Running batches (`make`) drive on roads.
+A replay (`simulate`) knows of the road what its start shows: where the line is that is followed, and its bends up to
+24 m ahead; after them they stay as the last. Running batches (`make`) drive on whole roads.
 """
 
 from __future__ import annotations
@@ -18,31 +18,26 @@ from simloop.errors import InputError
 from simloop.excitation import multisine
 from simloop.frames import Category, Frame, Request
 from simloop.parameters import Array, ParameterSpace
-from simloop.trajectories import Channel, TrajectorySet
+from simloop.trajectories import TrajectorySet
 from simloop.worlds.channel import ControlChannel, Effect
+from simloop.worlds.drive.channels import ACTIONS, AT, BENDS, CHANNELS
 from simloop.worlds.drive.look import look_space, looks
 from simloop.worlds.drive.parameters import TABLE
 from simloop.worlds.spreads import distributions, space
 from simloop.worlds.world import Mirror, Segments, World
 
-#: where a car is, m and rad, how its front wheels are turned, rad, and its speeds over the plane
-CHANNELS = (
-    Channel("x", "m"),
-    Channel("y", "m"),
-    Channel("heading", "rad", "angle"),
-    Channel("wheel", "rad", "angle"),
-    Channel("x.velocity", "m/s", rate_of="x"),
-    Channel("y.velocity", "m/s", rate_of="y"),
-    Channel("heading.velocity", "rad/s", rate_of="heading"),
-)
-#: steering is positive to the right, everything else to the left; both are parts of what the car can
-ACTIONS = (Channel("steering"), Channel("throttle"))
+#: of a state: the car's own numbers, then where it is beside its line, how far turned from it, and the bends ahead
+CAR = 7
 #: segments that are simulated at once
 _CHUNK = 256
 
 
 class Drive(World):
-    """Cars on roads. A state is that of `vehicle.STATE`."""
+    """Cars on roads.
+
+    A state is a car's own (`vehicle.STATE`), then how far it is to the left of its line, in lane widths, how far turned
+    from it, rad, and the line's bends ahead, 1/m.
+    """
 
     def __init__(self) -> None:
         self.name = "drive"
@@ -50,7 +45,7 @@ class Drive(World):
         self.parameters = space(TABLE)
         self.channels, self.actions = CHANNELS, ACTIONS
         self.control_dt = 0.05
-        self.mirror = Mirror(("y", "heading", "wheel"), ("steering",))
+        self.mirror = Mirror(("y", "heading", "wheel", "line.offset", "line.heading", *BENDS), ("steering",))
         self.horizons = (0.5, 1.0)
         self.channel = ControlChannel(
             [Effect("steering.delay", "steering", "delay")], self.parameters, ACTIONS, CHANNELS, self.control_dt
@@ -108,10 +103,14 @@ class Drive(World):
         )
 
     def starts(self, count: int, rng: np.random.Generator) -> tuple[Array, Array]:
-        """Cars that roll straight on at 2 to 8 m/s."""
-        rates = np.zeros((count, 4))
+        """Cars that roll along at 2 to 8 m/s, near a line that bends."""
+        positions, rates = np.zeros((count, len(self.measured))), np.zeros((count, len(self.measured)))
         rates[:, 0] = rng.uniform(2, 8, count)
-        return np.zeros((count, 4)), rates
+        positions[:, AT["line.offset"]] = rng.normal(0, 0.15, count)
+        positions[:, AT["line.heading"]] = rng.normal(0, 0.1, count)
+        positions[:, AT["line.speed"]] = self.parameters.default[self.parameters.index("car.speed")]
+        positions[:, [AT[name] for name in BENDS]] = rng.normal(0, 0.03, (count, len(BENDS)))
+        return positions, rates
 
     def excitation(self, seconds: float, rng: np.random.Generator) -> Array:
         """Turns to both sides, up to where the tyres slip, and a little more and less speed."""
@@ -119,39 +118,32 @@ class Drive(World):
         return multisine(time, len(self.actions), rng) * np.array([0.8, 0.5])
 
     def state(self, positions: Array, rates: Array) -> Array:
-        x, y, heading, wheel = np.moveaxis(np.asarray(positions, dtype=float), -1, 0)
-        vx, vy, turning, _ = np.moveaxis(np.asarray(rates, dtype=float), -1, 0)
+        at, rate = np.asarray(positions, dtype=float), np.asarray(rates, dtype=float)
+        x, y, heading, wheel = np.moveaxis(at[..., :4], -1, 0)
+        vx, vy, turning = np.moveaxis(rate[..., :3], -1, 0)
         c, s = np.cos(heading), np.sin(heading)
-        return np.stack([x, y, heading, np.maximum(vx * c + vy * s, 0), vy * c - vx * s, turning, wheel], axis=-1)
-
-    def seen(self, states: Array) -> Array:
-        """The channels' values (..., 7) of states (..., 7)."""
-        x, y, heading, u, v, turning, wheel = np.moveaxis(states, -1, 0)
-        c, s = np.cos(heading), np.sin(heading)
-        return np.stack([x, y, heading, wheel, u * c - v * s, u * s + v * c, turning], axis=-1)
+        car = np.stack([x, y, heading, np.maximum(vx * c + vy * s, 0), vy * c - vx * s, turning, wheel], axis=-1)
+        offset = AT["line.offset"]
+        return np.concatenate([car, at[..., offset : offset + 2], at[..., offset + 3 :]], axis=-1)
 
     def forms(self, rows: Array) -> Array:
         """What a car's motion depends on (n, 7), in the order of `vehicle.FORM`, of parameter rows (n, d)."""
         from simloop.worlds.drive.vehicle import FORM
 
-        return rows[:, [self.parameters.index(name) for name in FORM]]
+        return np.ascontiguousarray(rows[:, [self.parameters.index(name) for name in FORM]])
 
     def simulate(self, parameters: ArrayLike, segments: Segments, *, seed: int = 0) -> TrajectorySet:
-        from simloop.worlds.drive.vehicle import replay
-
         rows, n = self.parameters.check(parameters), len(segments)
         if len(rows) not in (1, n):
             raise InputError(f"{len(rows)} parameter rows for {n} segments: expected one each, or one for all")
         rows = np.broadcast_to(rows, (n, rows.shape[1]))
         kept = len(segments.recorded)
-        values, diverged = np.empty((n, kept, len(CHANNELS))), np.zeros(n, dtype=bool)
+        values = np.empty((n, kept, len(CHANNELS)))
         for first in range(0, n, _CHUNK):
             numbers: NDArray[np.int64] = np.arange(first, min(first + _CHUNK, n))
-            own = segments.take(numbers)
-            commands = self.channel.act(rows[numbers], own, seed=seed, numbers=numbers)
-            states = replay(own.state, self.forms(rows[numbers]), commands, self.control_dt)
-            values[numbers] = self.seen(states[:, segments.recorded - 1])
-            diverged[numbers] = ~np.isfinite(values[numbers]).all(axis=(1, 2))
+            commands = self.channel.act(rows[numbers], segments.take(numbers), seed=seed, numbers=numbers)
+            values[numbers] = self._replayed(rows[numbers], segments.take(numbers), commands)
+        diverged = np.asarray(~np.isfinite(values).all(axis=(1, 2)))
         values[diverged] = np.nan
         time = (segments.start[:, None] + segments.recorded).astype(np.float64) * self.control_dt
         return TrajectorySet(
@@ -162,4 +154,19 @@ class Drive(World):
             parameters=np.array(rows),
             diverged=diverged,
             meta={"world": self.name, "seed": seed, "versions": self.versions()},
+        )
+
+    def _replayed(self, rows: Array, segments: Segments, commands: Array) -> Array:
+        """Values (n, kept, D) of segments under commands (n, steps, 2)."""
+        from simloop.worlds.drive.course import Courses, local_courses
+
+        widths, cruise = (rows[:, self.parameters.index(name)] for name in ("road.lane_width", "car.speed"))
+        forms, states = self.forms(rows), segments.state[:, :CAR].copy()
+        lasts = segments.steps * self.control_dt
+        fast = float(np.nanmax(states[:, 3] + lasts * forms[:, 3], initial=0.0))
+        offset, turned = segments.state[:, CAR] * widths, segments.state[:, CAR + 1]
+        lines, places = local_courses(states, offset, turned, segments.state[:, CAR + 2 :], lasts * fast)
+        which: NDArray[np.int64] = np.arange(len(states))
+        return Courses.of_rows(lines, widths).drive(
+            states, places, which, forms, cruise, commands, self.control_dt, steps=segments.steps, every=segments.every
         )
