@@ -44,8 +44,10 @@ def benchmark(
 ) -> None:
     """Score models that steer on real frames: the table with intervals, beside baselines, and paired differences.
 
-    Models whose runs differ in the seed alone are one row. Frames without labels are not scored: then it says what the
-    models say.
+    IMAGES is donkeycar-tub, a Donkeycar tub, or a folder of images with or without a CSV of angles.
+
+    Models whose runs differ in the seed alone are one row. Without labels nothing is scored: then it shows what they
+    say.
     """
     from simloop.verbs_benchmark import run_benchmark
 
