@@ -52,6 +52,8 @@ _WHOLE = ("sensor.jpeg",)
 _LOG = ("sensor.gamma",)
 #: of the depth nearest to a pixel, a step that counts as an edge
 _EDGE = 0.05
+#: places of a blur up to which pictures are shifted and added, which is faster than transforming them
+_FEW_TAPS = 30
 
 
 @cache
@@ -170,8 +172,6 @@ def _radius_squared(shape: tuple[int, ...]) -> Float32:
 
 def _blurred(light: Float32, motion: float, angle: float, defocus: float) -> Float32:
     """Light (3, H, W) smeared along a line and over a disc; the picture's edge goes on as it ends."""
-    from scipy import fft
-
     height, width = light.shape[1:]
     kernel = _disc(defocus * width) if defocus else np.ones((1, 1), dtype=np.float32)
     if motion:
@@ -179,6 +179,10 @@ def _blurred(light: Float32, motion: float, angle: float, defocus: float) -> Flo
     half = len(kernel) // 2
     if not half:
         return light
+    if np.count_nonzero(kernel) <= _FEW_TAPS:
+        return _shifted(light, kernel)
+    from scipy import fft
+
     size = [fft.next_fast_len(n + 2 * half, real=True) for n in (height, width)]
     around = ((half, size[0] - height - half), (half, size[1] - width - half))
     smear = fft.rfft2(kernel, size)
@@ -188,6 +192,20 @@ def _blurred(light: Float32, motion: float, angle: float, defocus: float) -> Flo
         out = fft.irfft2(spectrum, size, overwrite_x=True)
         np.maximum(out[2 * half : 2 * half + height, 2 * half : 2 * half + width], 0, out=plane)
     return light
+
+
+def _shifted(light: Float32, kernel: Float32) -> Float32:
+    """Light (3, H, W) smeared by a kernel (2 n + 1, 2 n + 1), as a sum of shifted pictures."""
+    n, (height, width) = len(kernel) // 2, light.shape[1:]
+    wide = light[:, np.clip(np.arange(-n, height + n), 0, height - 1)]
+    wide = wide[:, :, np.clip(np.arange(-n, width + n), 0, width - 1)]
+    out = np.zeros_like(light)
+    part = np.empty_like(light)
+    for i, j in np.argwhere(kernel):  # a convolution turns its kernel around
+        shifted = wide[:, 2 * n - i : 2 * n - i + height, 2 * n - j : 2 * n - j + width]
+        np.multiply(shifted, kernel[i, j], out=part)
+        out += part
+    return out
 
 
 def _disc(radius: float) -> Float32:
@@ -219,9 +237,11 @@ def _line(length: float, angle: float) -> Float32:
 
 def _joined(a: Float32, b: Float32) -> Float32:
     """One kernel after another."""
-    from scipy.signal import fftconvolve
-
-    return np.asarray(fftconvolve(a, b), dtype=np.float32)
+    small, large = sorted((a, b), key=len)
+    out = np.zeros([len(a) + len(b) - 1] * 2, dtype=np.float32)
+    for i, j in np.argwhere(small):
+        out[i : i + len(large), j : j + len(large)] += small[i, j] * large
+    return out
 
 
 def _noised(light: Float32, photons: float, read: float, rng: np.random.Generator) -> Float32:

@@ -6,7 +6,8 @@
 The groups, which can be varied or left alone together, are what stands before the dot of a name: texture, lines,
 things, light, sky, weather, camera, lens and sensor. The default is a plain scene: grey road, green verge, white edges
 and a yellow middle, an even sky, and a small car's camera: a fisheye 125 degrees wide that looks 17 degrees down from a
-third of a lane's width.
+third of a lane's width. What is either there or not (fog, gloss, lamps and the like) is not there where its parameter
+is 0 or below, so that a range around 0 leaves it out as often as the range says.
 """
 
 from __future__ import annotations
@@ -49,39 +50,39 @@ TABLE: list[Row] = [
     _looks("texture.verge_tint", 0, 0.5, 1, (0, 0.8), "", "how coloured it is"),
     _looks("texture.floor", 0, 0, 1, (0, 1), "", "whether the road and what is beside it are one floor",
            choices=("road and verge", "one floor")),
-    _looks("texture.noise", 0, 0, 1, (0, 0.5), "", "grain of the ground"),
+    _looks("texture.noise", -1, 0, 1, (-0.3, 0.5), "", "grain of the ground"),
     _looks("texture.grain", 0.02, 0.3, 4, (0.05, 2), "m", "its coarsest size", log=True),
-    _looks("texture.patches", 0, 0, 1, (0, 0.5), "", "spots that are darker or brighter"),
-    _looks("texture.gloss", 0, 0, 1, (0, 0.8), "", "how much the ground mirrors"),
+    _looks("texture.patches", -1, 0, 1, (-0.5, 0.5), "", "spots that are darker or brighter"),
+    _looks("texture.gloss", -1, 0, 1, (-0.5, 0.8), "", "how much the ground mirrors"),
     _looks("texture.rough", 0, 0.3, 1, (0, 1), "", "how much it smears what it mirrors"),
     _looks("lines.centre_hue", 0, 0.14, 1, (0, 1), "turns", "of the middle line's colour"),
     _looks("lines.centre_tint", 0, 0.8, 1, (0, 1), "", "how coloured it is"),
     _looks("lines.edge_hue", 0, 0.14, 1, (0, 1), "turns", "of the side lines' colour"),
     _looks("lines.edge_tint", 0, 0, 1, (0, 0.5), "", "how coloured it is"),
     _looks("lines.bright", 0.1, 0.8, 1.5, (0.35, 1), "", "brightness of the lines, in linear light"),
-    _looks("lines.wear", 0, 0, 1, (0, 0.5), "", "part of them that is worn off"),
+    _looks("lines.wear", -1, 0, 1, (-0.3, 0.5), "", "part of them that is worn off"),
     _looks("things.recolour", 0, 0, 1, (0, 1), "", "how far things are from the scene's own colours"),
     _looks("light.sun", 0, 0.6, 3, (0, 1.2), "", "light of the sun on what faces it"),
     _looks("light.elevation", 0.05, 0.9, 1.5, (0.15, 1.4), "rad", "of the sun over the horizon"),
     _looks("light.azimuth", -3.1416, 1, 3.1416, (-3.1416, 3.1416), "rad", "of the sun, from the world's x axis"),
     _looks("light.ambient", 0.02, 0.5, 2, (0.1, 0.9), "", "light from everywhere", log=True),
-    _looks("light.lamps", 0, 0, 16, (0, 16), "", "lamps over the road", integer=True),
+    _looks("light.lamps", -16, 0, 16, (-8, 16), "", "lamps over the road", integer=True),
     _looks("light.lamp", 0, 2, 10, (0.5, 5), "", "how bright they are"),
-    _looks("light.headlamps", 0, 0, 2, (0, 0.6), "", "the car's own"),
-    _looks("light.shadows", 0, 0, 1, (0, 0.7), "", "how dark the shadows of what is out of sight are"),
+    _looks("light.headlamps", -2, 0, 2, (-0.6, 0.6), "", "the car's own"),
+    _looks("light.shadows", -1, 0, 1, (-0.7, 0.7), "", "how dark the shadows of what is out of sight are"),
     _looks("light.shadow_size", 0.5, 4, 20, (1, 10), "m", "how large they are", log=True),
-    _looks("light.glare", 0, 0, 2, (0, 0.8), "", "of the sun in the lens and on the ground"),
+    _looks("light.glare", -2, 0, 2, (-0.8, 0.8), "", "of the sun in the lens and on the ground"),
     _looks("light.adapt", 0, 0.7, 1, (0.5, 1), "", "how far the camera makes every picture equally bright"),
     _looks("sky.bright", 0.005, 0.6, 1.5, (0.02, 1), "", "in linear light", log=True),
     _looks("sky.tint", 0, 0.4, 1, (0, 0.6), "", "how blue it is"),
-    _looks("sky.clouds", 0, 0, 1, (0, 1), "", "how much of it they cover"),
+    _looks("sky.clouds", -1, 0, 1, (-1, 1), "", "how much of it they cover"),
     _looks("sky.backdrop", 0, 0, 1, (0, 0.5), "rad", "how high what stands at the horizon reaches"),
     _looks("sky.contrast", 0, 1, 2, (0.2, 2), "", "of its pieces"),
     _looks("sky.pieces", 0.01, 0.1, 0.6, (0.02, 0.3), "rad", "how wide they are", log=True),
-    _looks("weather.fog", 0, 0, 0.3, (0, 0.04), "1/m", "part of the light that is lost on each metre"),
-    _looks("weather.rain", 0, 0, 1, (0, 0.5), "", "how dense"),
-    _looks("weather.snow", 0, 0, 1, (0, 0.4), "", "falling and lying"),
-    _looks("weather.wet", 0, 0, 1, (0, 0.6), "", "how wet the ground is"),
+    _looks("weather.fog", -0.3, 0, 0.3, (-0.04, 0.04), "1/m", "part of the light that is lost on each metre"),
+    _looks("weather.rain", -1, 0, 1, (-0.7, 0.5), "", "how dense"),
+    _looks("weather.snow", -1, 0, 1, (-0.7, 0.4), "", "falling and lying"),
+    _looks("weather.wet", -1, 0, 1, (-0.6, 0.6), "", "how wet the ground is"),
     _looks("camera.height", 0.3, 1.16, 4, (0.8, 1.8), "m", "over the road", log=True, kind="sensing"),
     _looks("camera.pitch", -0.2, 0.297, 1, (0.14, 0.45), "rad", "downwards", kind="sensing"),
     _looks("camera.roll", -0.5, 0, 0.5, (-0.05, 0.05), "rad", "to the right", kind="sensing"),
@@ -90,6 +91,13 @@ TABLE: list[Row] = [
     _looks("camera.fov", 0.6, 2.18, 2.8, (1.8, 2.5), "rad", "from the left to the right side of the picture",
            kind="sensing"),
 ]  # fmt: skip
+
+
+_MAY_BE_ABSENT = frozenset(
+    row.parameter.name
+    for row in TABLE
+    if row.parameter.low < 0 == row.parameter.default and row.parameter.kind == "appearance"
+) - {"light.azimuth"}
 
 
 @cache
@@ -117,7 +125,7 @@ def uniforms(values: Mapping[str, float], rng: np.random.Generator) -> tuple[Arr
         values: by name the parameters of `look_space`.
         rng: of what parameters do not say: hues of the ground, places of lamps.
     """
-    v = values
+    v = {name: max(x, 0.0) if name in _MAY_BE_ABSENT else x for name, x in values.items()}
     seed = int(rng.integers(2**31))
     hues = rng.random(3)
     road = _tinted(v["texture.road"], hues[0], v["texture.road_tint"])

@@ -23,7 +23,7 @@ from simloop.parameters import Array, ParameterSpace
 from simloop.randomness import stream
 from simloop.sensor import encoded, sense, sense_depth
 from simloop.worlds.drive import raster
-from simloop.worlds.drive.expert import line_at, pursue
+from simloop.worlds.drive.expert import line_at, steer_to
 from simloop.worlds.drive.look import camera_of, look_space, uniforms
 from simloop.worlds.drive.scene import AHEAD, BEHIND, KINDS, Scene, make_scene
 from simloop.worlds.labels import in_view, tight_boxes, truncation
@@ -42,9 +42,9 @@ _NOT_HERE = ("normals", "flow", "visible")
 _CELL, _REACH = 0.5, 2.5
 #: what a camera makes the mean of a picture, in linear light, if it adapts wholly
 _MEAN = 0.16
-#: (12 edges of 9 points, 3) along the edges of the cube from -1 to 1
+#: (12 edges of 5 points, 3) along the edges of the cube from -1 to 1
 _EDGES = np.array(
-    [np.insert([i, j], axis, t) for axis in range(3) for i in (-1, 1) for j in (-1, 1) for t in np.linspace(-1, 1, 9)]
+    [np.insert([i, j], axis, t) for axis in range(3) for i in (-1, 1) for j in (-1, 1) for t in np.linspace(-1, 1, 5)]
 )
 _IDENTITY = np.array([1.0, 0, 0, 0])
 
@@ -132,13 +132,20 @@ class Geometry:
 
     def _amodal(self, camera: Camera, places: Array) -> Array:
         """(n, 4) boxes around the images of the things' boxes: of points along their edges, which the lens bends."""
-        x, y, z = np.moveaxis(self._edges, -1, 0)
-        c, s = np.cos(places[:, 2])[:, None], np.sin(places[:, 2])[:, None]
-        world = np.stack([places[:, :1] + c * x - s * y, places[:, 1:2] + s * x + c * y, z], axis=-1)
-        image = camera.image(camera.to_camera(world))
-        before = ~np.isnan(image[..., 0]).all(axis=1)
         out = np.full((len(places), 4), np.nan)
-        out[before, :2], out[before, 2:] = np.nanmin(image[before], axis=1), np.nanmax(image[before], axis=1)
+        away = np.column_stack([places[:, :2] - camera.position[:2], self._middle[:, 2] - camera.position[2]])
+        reach = np.linalg.norm(self._half, axis=1) + np.linalg.norm(self._middle[:, :2], axis=1)
+        near = np.flatnonzero((away @ camera.rotation[:, 2] > -reach) & ((away**2).sum(axis=1) < raster.FAR**2))
+        if not len(near):
+            return out
+        x, y, z = np.moveaxis(self._edges[near], -1, 0)
+        c, s = np.cos(places[near, 2])[:, None], np.sin(places[near, 2])[:, None]
+        world = np.stack([places[near, :1] + c * x - s * y, places[near, 1:2] + s * x + c * y, z], axis=-1)
+        image = camera.image(camera.to_camera(world))
+        some = ~np.isnan(image[..., 0]).all(axis=1)
+        seen = image[some]
+        out[near[some], :2] = np.where(np.isnan(seen), np.inf, seen).min(axis=1)
+        out[near[some], 2:] = np.where(np.isnan(seen), -np.inf, seen).max(axis=1)
         return out
 
 
@@ -190,25 +197,24 @@ class Begin:
         return np.array([*place[0], heading[0] + self.turned])
 
 
-def labels_at(scene: Scene, values: Mapping[str, float], place: Array, speed: float) -> dict[str, float]:
-    """What is known of a car at a place (3,): what the expert does there, and where it is in its lane."""
+def labels_at(scene: Scene, values: Mapping[str, float], s: float, place: Array, speed: float) -> dict[str, float]:
+    """What is known of a car at a place (3,), `s` m along the road: what an expert does, where it is in its lane."""
     road = scene.road
-    s, d = road.locate(place[:2])
-    _, heading, _ = road.at(s)
     ahead = values["expert.lookahead"] * road.lane_width
-    steering = pursue(
-        road, place[None, :2], place[None, 2], np.array([ahead]), scene.line,
-        values["car.wheelbase"], values["car.turn"],
-    )  # fmt: skip
-    error = (place[2] - float(heading) + np.pi) % (2 * np.pi) - np.pi
+    wanted = line_at(road, scene.line, np.array([s, s + ahead]))
+    (here, point), (heading, _), (_, curvature) = road.at(np.array([s, s + ahead]), wanted)
+    steering = steer_to(
+        point[None] - place[None, :2], place[None, 2], np.array([ahead]), values["car.wheelbase"], values["car.turn"]
+    )
+    left = (place[1] - here[1]) * np.cos(heading) - (place[0] - here[0]) * np.sin(heading)
     lane = -road.lane_width / 2 if road.lanes == 2 else 0.0
     return {
         "steering": float(steering[0]),
         "speed": speed,
-        "lane_offset": float(d) - lane,
-        "line_offset": float(d) - float(line_at(scene.road, scene.line, s)),
-        "heading_error": float(error),
-        "curvature_ahead": float(road.at(float(s) + ahead)[2]),
+        "lane_offset": float(left + wanted[0] - lane),
+        "line_offset": float(left),
+        "heading_error": float((place[2] - heading + np.pi) % (2 * np.pi) - np.pi),
+        "curvature_ahead": float(curvature),
     }
 
 
@@ -261,5 +267,5 @@ def _sequence(
     yield Frame(
         index=index, sequence=sequence, step=0, time=time, camera=camera, categories=CATEGORIES,
         objects=geometry.objects(camera, instances, time), parameters=parameters,
-        values=labels_at(scene, values, place, speed), **images,
+        values=labels_at(scene, values, begin.along, place, speed), **images,
     )  # fmt: skip

@@ -241,14 +241,14 @@ def closed_road(
     shift = rng.uniform(-0.5, 0.5, knots)
     rough, flip = rng.uniform(-1, 1, knots), rng.random() < 0.5
     ring = max(length / (2 * np.pi), 1.3 * radius)
-    unevenness = 0.6
-    for _ in range(_ATTEMPTS):
+    coarse = min(radius / 4, 2.0)
+    for unevenness in (0.65, 0.5, 0.38, 0.28, 0.18, 0.1, 0.0):
         away, angles = ring * (1 + unevenness * rough), 2 * np.pi * (np.arange(knots) + unevenness * shift) / knots
-        points = even(np.stack([away * np.cos(angles), away * np.sin(angles)], axis=1), closed=True)
-        road = Road(points[::-1] if flip else points, True, lane_width, lanes)
-        if np.abs(road.curvature).max() <= 1 / radius and road.crossing() is None:
-            return road
-        unevenness *= 0.93
+        through = np.stack([away * np.cos(angles), away * np.sin(angles)], axis=1)
+        road = Road(even(through, closed=True, step=coarse), True, lane_width, lanes)
+        if np.abs(road.curvature).max() <= 0.95 / radius and road.crossing() is None:
+            points = even(through, closed=True)
+            return Road(points[::-1] if flip else points, True, lane_width, lanes)
     raise InputError(f"no closed road with bends of {radius:g} m and lanes of {lane_width:g} m was found")
 
 
@@ -260,7 +260,7 @@ def even(through: Array, *, closed: bool, step: float = STEP) -> Array:
     chord = np.linalg.norm(np.diff(knots, axis=0), axis=1)
     at = np.concatenate([[0], np.cumsum(np.sqrt(chord))])  # centripetal: no loops between unevenly spaced points
     spline = CubicSpline(at, knots, bc_type="periodic" if closed else "natural")
-    fine = spline(np.linspace(0, at[-1], max(200, 8 * round(chord.sum() / step))))
+    fine = spline(np.linspace(0, at[-1], max(100, 4 * round(chord.sum() / step))))
     return along(fine, closed=closed, step=step)
 
 
