@@ -291,7 +291,9 @@ def train(
     task: TaskOption = None,
     learner: Annotated[
         str | None,
-        typer.Option(help=f"{', '.join(_LEARNERS[:-1])} or {_LEARNERS[-1]} (by default ppo); of a dataset: detector."),
+        typer.Option(
+            help=f"{', '.join(_LEARNERS[:-1])} or {_LEARNERS[-1]} (by default ppo); of a dataset: detector or driver."
+        ),
     ] = None,
     distribution: Annotated[
         str | None,
@@ -303,6 +305,16 @@ def train(
     begin_from: Annotated[
         Path | None, typer.Option(help="The folder of a finished training to go on from: a warm start.")
     ] = None,
+    unlabelled: Annotated[
+        str | None,
+        typer.Option(
+            help="Images of reality that a driver adapts to: a folder, a tub, or a name as donkeycar-tub/train."
+        ),
+    ] = None,
+    adaptation: Annotated[
+        str | None,
+        typer.Option(help="How a driver adapts to them: adabn, coral, dann, translation, or auto, which chooses."),
+    ] = None,
     option: Annotated[
         list[str] | None, typer.Option(help="An option of the learner, as name=value; may be repeated.")
     ] = None,
@@ -310,13 +322,18 @@ def train(
     resume: Resume = ResumeChoice.if_match,
     json: Json = False,
 ) -> None:
-    """Train a policy for a task in a world, or a detector on images, into a run's folder.
+    """Train a policy for a task in a world, or a detector or a driver on images, into a run's folder.
 
     The same command goes on where it was stopped.
     """
     from simloop.worlds import get_world
 
     pairs = option or []
+    if learner == "driver":
+        _train_driver(Path(world), output, pairs, steps, unlabelled, adaptation, seed, resume, json=json)
+        return
+    if unlabelled is not None or adaptation is not None:
+        raise InputError("--unlabelled and --adaptation are of --learner driver")
     if (Path(world) / "dataset.json").exists():
         _train_detector(Path(world), output, learner, pairs, steps, seed, resume, json=json)
         return
@@ -360,6 +377,23 @@ def _train_detector(
         result.show()
 
 
+def _train_driver(
+    dataset: Path, output: Path, pairs: list[str], steps: int | None, unlabelled: str | None, adaptation: str | None,
+    seed: int, resume: ResumeChoice, *, json: bool,
+) -> None:  # fmt: skip
+    from simloop.data.store import Dataset
+    from simloop.verbs_driver import driver_of, train_driver
+
+    made, frames = driver_of(pairs, adaptation, steps), Dataset.open(dataset)
+    with terminal.shown_warnings() as warned, terminal.progress() as show:
+        result = train_driver(output, frames, made, unlabelled=unlabelled, seed=seed, resume=resume.value,
+                              progress=show)  # fmt: skip
+    if json:
+        terminal.print_json({**result.to_dict(), "warnings": warned})
+    else:
+        result.show()
+
+
 @app.command()
 def demonstrate(
     world: World,
@@ -387,13 +421,14 @@ def export(
     what: Annotated[
         str,
         typer.Argument(
-            metavar="DATASET|DEMONSTRATIONS|WORLD",
+            metavar="DATASET|DEMONSTRATIONS|WORLD|RUN",
             help="A folder that `simloop generate` or `simloop demonstrate` wrote, or a trajectory file (.npz); with"
-            " --world any recordings that --target takes; with --road-seed a world of roads.",
+            " --world any recordings that --target takes; with --road-seed a world of roads; a run that trained a"
+            " driver.",
         ),
     ],
     output: Annotated[Path, typer.Option("-o", "--output", help="A new folder for the export; of a road a file.")],
-    to: Annotated[str, typer.Option(help=f"{', '.join(_FORMATS)}; opendrive for a road.")],
+    to: Annotated[str, typer.Option(help=f"{', '.join(_FORMATS)}; opendrive for a road; onnx for a driver.")],
     option: Annotated[
         list[str] | None, typer.Option(help="An option of the format, as name=value; may be repeated.")
     ] = None,
@@ -411,6 +446,11 @@ def export(
     json: Json = False,
 ) -> None:
     """Write annotated images, the episodes of a world, or a road, in a format that others train on and drive in."""
+    if to == "onnx":
+        from simloop.verbs_driver import export_onnx
+
+        terminal.say(f"{export_onnx(output, Path(what))}: the driver of {what}")
+        return
     from simloop.verbs_export import export_into, export_road
 
     with terminal.shown_warnings() as warned, terminal.progress() as show:

@@ -87,7 +87,7 @@ class DetectorResult:
 def detector_of(learner: str | None, pairs: Sequence[str], steps: int | None) -> Detector:
     """The detector with the options of ["name=value", ...]."""
     if learner not in (None, Detector.name):
-        raise unknown("learner of datasets:", str(learner), [Detector.name])
+        raise unknown("learner of datasets:", str(learner), [Detector.name, "driver"])
     made = with_options(Detector(), parsed_pairs(pairs), Detector.name)
     return made if steps is None else with_options(made, {"steps": steps}, Detector.name)
 

@@ -31,19 +31,26 @@ from simloop.randomness import stream
 from simloop.repeatable import repeatable
 
 if TYPE_CHECKING:
-    from simloop.data.store import Dataset
+    from simloop.learn.detector import Frames
     from simloop.learn.domains.course import Plain, Tensors
 
 #: gradient steps in a chunk, and part of the training over which the rate rises
 _CHUNK, _WARM = 100, 0.05
-#: simulated images that tell of label shift
-_TOLD = 1000
+#: weights of the losses of `translation`, beside each other
+_TRANSLATION = {
+    "reconstruction": 10.0,
+    "cycle": 10.0,
+    "latent": 1.0,
+    "adversarial": 1.0,
+    "control": 5.0,
+    "control of cycle": 5.0,
+}
 #: part of the memory that is free which images may take
 _MEMORY = 0.7
 #: images below which nothing can be said of a domain
 _FEWEST = 16
 
-__all__ = ["Driver", "DriverModel", "TrainedDriver", "read_images"]
+__all__ = ["Driver", "DriverModel", "Images", "TrainedDriver", "read_images"]
 
 
 @dataclass(frozen=True)
@@ -95,7 +102,7 @@ class Driver:
     adaptation: Adaptation = "none"
     coral_weight: float = 0.3
     dann_weight: float = 0.1
-    translation_steps: int = 2500
+    translation_steps: int = 1600
     translation_batch: int = 16
 
     def __post_init__(self) -> None:
@@ -205,7 +212,7 @@ class Driver:
         change = get_augmentation(self.augmentation)
         size = self.translation_batch if self.adaptation == "translation" else self.batch
         with repeatable(int(stream(seed, "driver", "chunk", steps.start).integers(2**31))):
-            shares = self._shares(course, images, labels, real, seed) if real else np.ones(len(images))
+            likely = self._weights(course, labels, real) if real else None
             losses = []
             for step in steps:
                 rng = stream(seed, "driver", "batch", step)
@@ -213,36 +220,33 @@ class Driver:
                 seen = torch.from_numpy(change.of(images.kept, chosen, rng)).permute(0, 3, 1, 2)
                 other = None
                 if real:
-                    drawn = change.of(real.kept, rng.integers(len(real), size=size), rng)
+                    drawn = change.of(real.kept, rng.choice(len(real), size=size, p=likely), rng)
                     other = torch.from_numpy(drawn).permute(0, 3, 1, 2)
                 done = step / self._steps
                 for optimizer in course.optimizers.values():
                     for group in optimizer.param_groups:
                         group["lr"] = optimizer.defaults["lr"] * self._rate(done)
-                numbers, share = (torch.from_numpy(v[chosen].astype(np.float32)) for v in (labels, shares))
-                losses.append(course.step(Batch(seen, numbers, share, other, done)))
+                numbers = torch.from_numpy(labels[chosen].astype(np.float32))
+                losses.append(course.step(Batch(seen, numbers, other, done)))
         return {name: float(np.mean([each[name] for each in losses])) for name in losses[0]}
 
     @staticmethod
     def _rate(done: float) -> float:
         return min((done + 1e-3) / _WARM, 0.5 * (1 + float(np.cos(np.pi * done))) + 1e-3)
 
-    def _shares(self, course: Plain, images: Tensors, labels: Array, real: Tensors, seed: int) -> Array:
-        """(n,) how often reality has each simulated label, by what the network says as far as it is trained."""
+    def _weights(self, course: Plain, labels: Array, real: Tensors) -> Array:
+        """(m,) how likely each real image is drawn, by what the network says of it as far as it is trained."""
         from simloop.learn.domains.course import answers
-        from simloop.learn.domains.label_shift import cuts, shares, shares_of
+        from simloop.learn.domains.label_shift import balance
 
-        some = stream(seed, "driver", "told").choice(len(images), size=min(_TOLD, len(images)), replace=False)
-        said = answers(course.network, images.some(some))[1]
-        of_real = answers(course.driver(), real)[1]
-        at = cuts(labels)
-        return shares_of(labels, at, shares(labels[some], said, of_real, at))
+        weights = balance(answers(course.driver(), real)[1], labels)
+        return weights / weights.sum()
 
     def _course(self, seed: int) -> Plain:
         from simloop.learn.domains.course import Options
         from simloop.learn.domains.courses import COURSES
 
-        weights = {"coral": self.coral_weight, "dann": self.dann_weight}
+        weights = {"coral": self.coral_weight, "dann": self.dann_weight, **_TRANSLATION}
         channels = get_normalisation(self.normalisation).channels
         options = Options(channels, self.size, self.width, self.learning_rate, weights)
         with repeatable(int(stream(seed, "driver").integers(2**31))):
@@ -254,30 +258,32 @@ class Driver:
         return {package: version(package) for package in cls.needs}
 
 
-def read_images(dataset: Dataset, label: str, size: tuple[int, int]) -> tuple[Images, Array]:
+def read_images(frames: Frames, label: str, size: tuple[int, int], *, where: str = "frames") -> tuple[Images, Array]:
     """All images of a dataset (n, height, width, 3), and their numbers (n,), in memory.
 
     Args:
-        dataset: 12,000 images of 80 x 60 take 170 MB, and twice as much again while they are learned from.
-        label: a number of its frames, by name.
+        frames: 12,000 images of 80 x 60 take 170 MB, and twice as much again while they are learned from.
+        label: a number of them, by name.
         size: (width, height) to bring them to.
+        where: they are, in errors.
 
     Raises:
         InputError: if frames have no such number, or memory is too small.
     """
     width, height = size
-    needed, free = len(dataset) * width * height * 9, os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    needed, free = len(frames) * width * height * 9, os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     if needed > _MEMORY * free:
         raise InputError(
-            f"{dataset.folder}: {len(dataset):,} images of {width} x {height} take {needed / 1e9:.1f} GB while they are"
-            f" learned from, and {free / 1e9:.1f} GB are free; learn from smaller or fewer ones"
+            f"{where}: {len(frames):,} images of {width} x {height} take {needed / 1e9:.1f} GB while they are learned"
+            f" from, and {free / 1e9:.1f} GB are free; learn from smaller or fewer ones"
         )
-    images = np.empty((len(dataset), height, width, 3), dtype=np.uint8)
-    labels = np.empty(len(dataset))
-    for i, frame in enumerate(dataset):
+    images = np.empty((len(frames), height, width, 3), dtype=np.uint8)
+    labels = np.empty(len(frames))
+    for i in range(len(frames)):
+        frame = frames[i]
         if label not in frame.values:
             raise InputError(
-                f"{dataset.folder}: its frames have no number {label!r}, they have"
+                f"{where}: its frames have no number {label!r}, they have"
                 f" {', '.join(sorted(frame.values)) or 'none'}{did_you_mean(label, frame.values)}"
             )
         images[i], labels[i] = resized(frame.rgb[None], size)[0], frame.values[label]

@@ -3,9 +3,8 @@
 Sun and Saenko, "Deep CORAL: correlation alignment for deep domain adaptation" (arXiv 1607.01719), section 3: beside the
 loss of the labels, the squared distance between the covariances of the features (equation 1). Departures:
 
-- label shift: the covariance of simulated features is that under reality's labels, each image weighing by its share
-  (`label_shift.shares`, refreshed in each chunk); unweighted, a track of right turns would have to vary as random
-  roads do;
+- label shift: real images are drawn with the weights of `label_shift.balance`; else a track of right turns would have
+  to vary as random roads do;
 - each domain has its own statistics of batch normalisation in training, and reality's in use, as in `adabn.py`;
 - the weight rises along the training as in `dann.py`, since early features mean nothing yet.
 """
@@ -32,25 +31,18 @@ class Coral(AdaBN):
         features, said = self.network(batch.images)
         others, _ = self.network(batch.real)
         control = control_loss(said, batch.labels)
-        distance = coral_loss(features, others, batch.shares)
+        distance = coral_loss(features, others)
         self.descend(control + self.options.weights["coral"] * ramp(batch.done) * distance)
         return {"control": float(control.detach()), "coral": float(distance.detach())}
 
 
-def coral_loss(features: Any, others: Any, shares: Any) -> Any:
-    """|| C - C' ||^2 / || C' ||^2 of features (B, F) that weigh shares (B,), and (B', F).
+def coral_loss(features: Any, others: Any) -> Any:
+    """|| C - C' ||^2 / || C' ||^2 of features (B, F) and (B', F).
 
     The paper divides by 4 F^2; so divided, the loss has no unit.
     """
-    a, b = covariance(features, shares), covariance(others, torch.ones(len(others)))
+    a, b = torch.cov(features.T), torch.cov(others.T)
     return ((a - b) ** 2).sum() / (b.detach() ** 2).sum().clamp(min=1e-12)
-
-
-def covariance(features: Any, weights: Any) -> Any:
-    """(F, F) of features (B, F) that weigh (B,)."""
-    w = (weights / weights.sum())[:, None]
-    rest = features - (w * features).sum(dim=0)
-    return rest.T @ (w * rest)
 
 
 def ramp(done: float) -> float:

@@ -50,14 +50,13 @@ class Batch:
     Attributes:
         images: (B, C, H, W) simulated and normalised.
         labels: (B,) in deviations.
-        shares: (B,) how often reality has such a label for each time that simulation has; about 1 in the mean.
-        real: (B, C, H, W) of reality, or None.
+        real: (B, C, H, W) of reality, or None; drawn so that what is said of them is distributed as the labels of
+            simulation are (`label_shift.py`).
         done: of the training, 0 to 1.
     """
 
     images: Any
     labels: Any
-    shares: Any
     real: Any
     done: float
 

@@ -7,9 +7,8 @@ section 5.2.2. Departures:
 - each domain has its own statistics of batch normalisation, in training and in use (Chang et al., "Domain-specific
   batch normalization for unsupervised domain adaptation", arXiv 1906.03950): with common ones the two halves of a batch
   are told apart by them;
-- label shift: in the classifier's loss each simulated image weighs by its share (`label_shift.shares`, refreshed in
-  each chunk), so that domains need not look alike in how often they turn right. At equal labels there is then nothing
-  left to tell them apart.
+- label shift: real images are drawn with the weights of `label_shift.balance`, so that domains need not look alike in
+  how often they turn right.
 """
 
 from __future__ import annotations
@@ -51,7 +50,6 @@ class Dann(AdaBN):
         told = functional.binary_cross_entropy_with_logits(
             self.classifier(both)[:, 0],
             torch.cat([torch.zeros(len(features)), torch.ones(len(others))]),
-            weight=torch.cat([batch.shares, torch.ones(len(others))]),
         )
         self.descend(control + told)
         return {"control": float(control.detach()), "domain": float(told.detach())}
