@@ -283,13 +283,17 @@ class Environment(gym.vector.VectorEnv[Any, Any, Any]):
         self._rows = {b: rows for b, rows in self._rows.items() if b >= oldest}
         return drawn
 
+    def _start(self, rng: np.random.Generator, episode: int, row: Array) -> tuple[Array, Array]:
+        """Draw where an episode under a row (d,) starts: the measured channels (D,) and their rates (D',)."""
+        return self.task.start(rng)
+
     def _starts(self, episodes: NDArray[np.int64], rows: Array) -> tuple[Array, Array]:
         """Draw the states (m, S) that episodes start from, and the constants that are added to their actions (m, A)."""
         by, push = np.zeros((len(rows), self._spread)), np.zeros((len(rows), len(self.world.actions)))
         drawn = []
         for i, episode in enumerate(episodes.tolist()):
             rng = stream(self.seed, "start", episode)
-            drawn.append(self.task.start(rng))
+            drawn.append(self._start(rng, episode, rows[i]))
             if self._start_spread or self._push_spread:
                 by[i], push[i] = rng.standard_normal(by.shape[1]), rng.standard_normal(push.shape[1])
         positions, rates = (np.array(x, dtype=float) for x in zip(*drawn, strict=True))

@@ -13,7 +13,7 @@ BENDS = tuple(f"line.bend.{far:g}" for far in PREVIEW)
 CHANNELS = (
     Channel("x", "m"),
     Channel("y", "m"),
-    Channel("heading", "rad", "angle"),
+    Channel("yaw", "rad", "angle"),
     Channel("wheel", "rad", "angle"),
     Channel("line.offset", "lane widths"),
     Channel("line.heading", "rad", "angle"),
@@ -21,7 +21,7 @@ CHANNELS = (
     *(Channel(name, "1/m") for name in BENDS),
     Channel("x.velocity", "m/s", rate_of="x"),
     Channel("y.velocity", "m/s", rate_of="y"),
-    Channel("heading.velocity", "rad/s", rate_of="heading"),
+    Channel("yaw.velocity", "rad/s", rate_of="yaw"),
 )
 #: parts of the most that the car can; steering is positive to the right, as Donkeycar's and CARLA's is
 ACTIONS = (Channel("steering"), Channel("throttle"))

@@ -8,11 +8,20 @@ steer is positive to the right, as Donkeycar's and CARLA's are.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import ArrayLike
 
 from simloop.parameters import Array
+from simloop.worlds.drive.channels import AT
 from simloop.worlds.drive.road import Road
+
+if TYPE_CHECKING:
+    from simloop.worlds.environment import Environment
+
+#: s of driving that the point it steers to is ahead at least; s in which a wanted speed is nearly reached
+HURRY, SETTLE = 0.6, 0.3
 
 
 def line_at(road: Road, offset_line: Array, s: ArrayLike) -> Array:
@@ -63,3 +72,36 @@ def steer_to(away: Array, headings: Array, lookahead: Array, wheelbase: ArrayLik
     apart = np.maximum((away**2).sum(axis=1), (0.5 * lookahead) ** 2)
     angle = np.arctan(np.asarray(wheelbase) * 2 * left / apart)
     return np.asarray(np.clip(-angle / np.asarray(turn), -1, 1))
+
+
+class LaneExpert:
+    """Keeps the lane: pure pursuit from where a car will be when a command reaches its wheels, at the wanted speed."""
+
+    def __call__(self, environment: Environment) -> Array:
+        from simloop.worlds.drive.environment import DriveEnvironment
+
+        assert isinstance(environment, DriveEnvironment)
+        world, rows, states = environment.world, environment.parameters, environment.states
+        lookahead, width, base, turn, most, delay = (
+            rows[:, world.parameters.index(name)]
+            for name in ("expert.lookahead", "road.lane_width", "car.wheelbase", "car.turn", "car.acceleration",
+                         "steering.delay")
+        )  # fmt: skip
+        ahead = np.maximum(lookahead * width, HURRY * states[:, 3])
+        moved = predicted(states, delay)
+        points = environment.ahead(ahead + states[:, 3] * delay)
+        steering = steer_to(points[:, :2] - moved[:, :2], moved[:, 2], ahead, base, turn)
+        return np.column_stack([steering, hold_speed(states[:, 3], environment.values[:, AT["line.speed"]], most)])
+
+
+def predicted(states: Array, delay: Array) -> Array:
+    """Place and heading (n, 3) of cars (n, 7) after `delay` (n,) s, if they go on as they do."""
+    turned = delay * states[:, 5]
+    c, s = np.cos(states[:, 2] + turned / 2), np.sin(states[:, 2] + turned / 2)
+    u, v = delay * states[:, 3], delay * states[:, 4]
+    return states[:, :3] + np.stack([u * c - v * s, u * s + v * c, turned], axis=1)
+
+
+def hold_speed(speed: Array, wanted: Array, most: Array) -> Array:
+    """Throttle (n,) that brings speeds (n,) to the wanted ones, m/s, by accelerations of at most `most`, m/s^2."""
+    return np.asarray(np.clip((wanted - speed) / (SETTLE * most), -1, 1))

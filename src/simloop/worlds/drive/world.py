@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -25,6 +26,12 @@ from simloop.worlds.drive.look import look_space, looks
 from simloop.worlds.drive.parameters import TABLE
 from simloop.worlds.spreads import distributions, space
 from simloop.worlds.world import Mirror, Segments, World
+
+if TYPE_CHECKING:
+    from simloop.worlds.drive.environment import DriveEnvironment
+    from simloop.worlds.environment import Autoreset
+    from simloop.worlds.expert import Expert
+    from simloop.worlds.task import Task
 
 #: of a state: the car's own numbers, then where it is beside its line, how far turned from it, and the bends ahead
 CAR = 7
@@ -45,7 +52,7 @@ class Drive(World):
         self.parameters = space(TABLE)
         self.channels, self.actions = CHANNELS, ACTIONS
         self.control_dt = 0.05
-        self.mirror = Mirror(("y", "heading", "wheel", "line.offset", "line.heading", *BENDS), ("steering",))
+        self.mirror = Mirror(("y", "yaw", "wheel", "line.offset", "line.heading", *BENDS), ("steering",))
         self.horizons = (0.5, 1.0)
         self.channel = ControlChannel(
             [Effect("steering.delay", "steering", "delay")], self.parameters, ACTIONS, CHANNELS, self.control_dt
@@ -109,7 +116,7 @@ class Drive(World):
         positions[:, AT["line.offset"]] = rng.normal(0, 0.15, count)
         positions[:, AT["line.heading"]] = rng.normal(0, 0.1, count)
         positions[:, AT["line.speed"]] = self.parameters.default[self.parameters.index("car.speed")]
-        positions[:, [AT[name] for name in BENDS]] = rng.normal(0, 0.03, (count, len(BENDS)))
+        positions[:, [AT[name] for name in BENDS]] = rng.normal(0, 0.1, (count, len(BENDS)))
         return positions, rates
 
     def excitation(self, seconds: float, rng: np.random.Generator) -> Array:
@@ -131,6 +138,31 @@ class Drive(World):
         from simloop.worlds.drive.vehicle import FORM
 
         return np.ascontiguousarray(rows[:, [self.parameters.index(name) for name in FORM]])
+
+    def tasks(self) -> Mapping[str, Task]:
+        from simloop.worlds.drive.tasks import drive_tasks
+
+        return drive_tasks()
+
+    def expert(self, task: str | Task | None = None) -> Expert:
+        from simloop.worlds.drive.expert import LaneExpert
+        from simloop.worlds.drive.tasks import Lane
+
+        return LaneExpert() if isinstance(self.task(task), Lane) else super().expert(task)
+
+    def make(
+        self,
+        num_envs: int,
+        *,
+        task: str | Task | None = None,
+        randomization: str | Distribution | None = None,
+        seed: int = 0,
+        autoreset: Autoreset = "same-step",
+    ) -> DriveEnvironment:
+        from simloop.worlds.drive.environment import DriveEnvironment
+
+        drawn = self.distribution(randomization) if isinstance(randomization, str) else randomization
+        return DriveEnvironment(self, self.task(task), num_envs, randomization=drawn, seed=seed, autoreset=autoreset)
 
     def simulate(self, parameters: ArrayLike, segments: Segments, *, seed: int = 0) -> TrajectorySet:
         rows, n = self.parameters.check(parameters), len(segments)
