@@ -16,6 +16,7 @@ import contextlib
 import importlib
 import os
 import sys
+from collections.abc import Iterator
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -89,23 +90,25 @@ class Canvas:
         size: (width, height), pixels.
         samples: samples of a pixel against jagged edges; 0 is one, and fast.
         shadows: side of the shadow map, pixels; 0 for no shadows.
+        room: (width, height), pixels, of the largest picture of a camera that is aimed with.
     """
 
-    def __init__(self, size: tuple[int, int], *, samples: int = 0, shadows: int = 512) -> None:
+    def __init__(
+        self, size: tuple[int, int], *, samples: int = 0, shadows: int = 512, room: tuple[int, int] = (0, 0)
+    ) -> None:
         import mujoco
 
         self.size = size
         self._samples, self._shadows = samples, shadows
-        self._rect = mujoco.MjrRect(0, 0, *size)
         self._option = mujoco.MjvOption()
         self._option.geomgroup[:] = SEEN
         self._option.sitegroup[:] = 0
         self._camera = mujoco.MjvCamera()
         self._camera.type = mujoco.mjtCamera.mjCAMERA_FIXED
         self._context: mujoco.MjrContext | None = None
-        width, height = size
-        self._rgb = np.empty((height, width, 3), dtype=np.uint8)
-        self._depth = np.empty((height, width), dtype=np.float32)
+        self._room = (max(size[0], room[0]), max(size[1], room[1]))
+        self._rgb, self._depth = np.empty((0, 0, 3), dtype=np.uint8), np.empty((0, 0), dtype=np.float32)
+        self._resize(size)
 
     @property
     def context(self) -> mujoco.MjrContext:
@@ -130,7 +133,7 @@ class Canvas:
 
         self.close()
         _gl().make_current()
-        model.vis.global_.offwidth, model.vis.global_.offheight = self.size
+        model.vis.global_.offwidth, model.vis.global_.offheight = self._room
         quality = model.vis.quality
         quality.offsamples, quality.numslices, quality.numstacks = self._samples, SLICES, SLICES
         quality.shadowsize = self._shadows
@@ -146,11 +149,35 @@ class Canvas:
         import mujoco
 
         self._data, self._camera.fixedcamid = data, camera
+        self._resize(self.size)
         # endless planes are laid where the scene's camera is, which would be the one of before
         mujoco.mjv_updateCamera(self._model, data, self._camera, self._scene)
         mujoco.mjv_updateScene(
             self._model, data, self._option, None, self._camera, mujoco.mjtCatBit.mjCAT_ALL.value, self._scene
         )
+
+    def aim(self, camera: Camera) -> None:
+        """See as a pinhole camera that stands where the one stands that was looked through; its picture may be smaller.
+
+        It is so until something is looked at again.
+        """
+        width, height = camera.size
+        self._resize(camera.size)
+        (fx, _, cx), (_, fy, cy), _ = camera.intrinsics
+        for eye in self._scene.camera:
+            near = eye.frustum_near
+            eye.pos, eye.forward, eye.up = camera.position, camera.rotation[:, 2], -camera.rotation[:, 1]
+            eye.frustum_center, eye.frustum_width = near * (width / 2 - cx) / fx, near * width / (2 * fx)
+            eye.frustum_top, eye.frustum_bottom = near * cy / fy, near * (cy - height) / fy
+
+    def _resize(self, size: tuple[int, int]) -> None:
+        import mujoco
+
+        width, height = size
+        if self._rgb.shape[:2] != (height, width):
+            self._rect = mujoco.MjrRect(0, 0, width, height)
+            self._rgb = np.empty((height, width, 3), dtype=np.uint8)
+            self._depth = np.empty((height, width), dtype=np.float32)
 
     def view(self, name: str, depth_unit: float) -> Camera:
         """Where the picture is taken from, and how, read from what is drawn."""
@@ -210,13 +237,14 @@ class Canvas:
                 table[g.segid + 1] = g.objid
         return table
 
-    def alone(self, geoms: NDArray[np.bool_]) -> NDArray[np.int32]:
-        """(height, width) the numbers of the geoms (ngeom,) that are seen where nothing else is in the scene, or -1."""
+    @contextlib.contextmanager
+    def alone(self, geoms: NDArray[np.bool_]) -> Iterator[None]:
+        """In a `with` statement: nothing but the geoms (ngeom,) is in the scene that was looked at."""
         groups = self._model.geom_group
         groups[:] = np.where(geoms, self._groups, _HIDDEN)
         try:
             self.look(self._data, self._camera.fixedcamid)
-            return self.surfaces()[1]
+            yield
         finally:
             groups[:] = self._groups
             self.look(self._data, self._camera.fixedcamid)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from simloop.distributions import Distribution, Point, Uniform
 from simloop.errors import InputError, unknown
 from simloop.frames import Camera, Category, Frame, Request
-from simloop.lens import Lens
+from simloop.lens import Facets, Lens
 from simloop.parameters import Array, ParameterSpace
 from simloop.randomness import stream
 from simloop.sensor import sense, sense_depth, sensor_distributions, sensor_space
@@ -215,10 +215,12 @@ class Studio:
         self._look = None if shapes is None else Look(self.model, shapes, qpos=staged.qpos[0], images=images)
         self._applied: Applied | None = None
         self._lenses: dict[str, Lens] = {}
+        self._facets = {name: Facets(eye) for name, eye in staged.fisheyes.items() if name in self.cameras}
         clutter = () if self._look is None else self._look.clutter
         self._labelled = Labelled(self.model, (*staged.instances, *clutter), categories)
         self.data, self._next = mujoco.MjData(self.model), mujoco.MjData(self.model)
-        self.canvas = Canvas(request.size, samples=request.samples, shadows=request.shadows)
+        room = (2 * request.size[0], 2 * request.size[1]) if self._facets else (0, 0)
+        self.canvas = Canvas(request.size, samples=request.samples, shadows=request.shadows, room=room)
         self.canvas.load(self.model)
 
     def __enter__(self) -> Studio:
@@ -237,34 +239,44 @@ class Studio:
 
         values, self._applied = self._look.apply_free(looks.rows(sequence), streams, self.cameras)
         self._look.upload(self.canvas.context)
-        self._lenses = {}
-        if values["lens.k1"] or values["lens.k2"]:
-            for camera in self.cameras:
-                view = self._stand(self.data, 0, camera)
-                lens = Lens(replace(view, distortion=(values["lens.k1"], values["lens.k2"])))
-                self._lenses[camera] = lens
-                see_as(self.model, self.model.camera(camera).id, lens.fovy)
+        self._fit_lenses(values)
         self._applied.show(self.canvas.scene)
         return dict(values)
 
+    def _fit_lenses(self, values: Mapping[str, float]) -> None:
+        """Let the cameras see through the lenses of a look."""
+        self._lenses = {}
+        distortion = values["lens.k1"], values["lens.k2"]
+        for camera in self.cameras:
+            eye = self._staged.fisheyes.get(camera)
+            if eye is not None:
+                bent = (eye.distortion[0] + distortion[0], eye.distortion[1] + distortion[1])
+                self._facets[camera] = Facets(
+                    replace(eye, intrinsics=_zoomed(eye, 1 / values["camera.view"]), distortion=bent)
+                )
+            elif any(distortion):
+                view = self._stand(self.data, 0, camera)
+                self._lenses[camera] = lens = Lens(replace(view, distortion=distortion))
+                see_as(self.model, self.model.camera(camera).id, lens.fovy)
+
     def picture(self, step: int, camera: str) -> NDArray[np.uint8]:
         """(height, width, 3) what the camera sees at a step of the motion, and nothing else about it."""
-        self._stand(self.data, step, camera)
-        return self.canvas.colour()
+        view = self._stand(self.data, step, camera)
+        return self._colour(camera, view)
 
     def shoot(self, step: int, camera: str) -> Shot:
         """Photograph a step of the motion."""
         self._check_perspective(camera)
         passes = self._request.passes
         view, lens = self._stand(self.data, step, camera), self._lenses.get(camera)
-        rgb = self.canvas.colour()
-        depth, geoms = self.canvas.surfaces()
+        rgb = self._colour(camera, view)
+        depth, geoms = self._surfaces(camera, view)
         if self._applied is not None:
             rgb = self._applied.hazed(rgb, depth)
         if lens is not None:
-            rgb, depth, geoms = lens.blend(rgb), lens.pick(depth), _picked(geoms, lens)
+            rgb, depth, geoms = lens.blend(rgb), lens.pick(depth), lens.pick(geoms + 1) - 1
         instances = self._labelled.mask(geoms)
-        visible = self._visible(instances, lens) if "visible" in passes else None
+        visible = self._visible(instances, camera, view) if "visible" in passes else None
         images: dict[str, Any] = {
             "rgb": rgb,
             "objects": self._labelled.objects(self.data, view, instances, depth, visible, self._absent),
@@ -276,6 +288,30 @@ class Studio:
         if "flow" in passes:
             images["flow"] = self._flow(step, camera, view, geoms, depth)
         return Shot(view, images)
+
+    def _colour(self, camera: str, view: Camera) -> Image:
+        """(H, W, 3) what a camera sees of the state that the scene is in, through its fisheye but no other lens."""
+        facets = self._facets.get(camera)
+        if facets is None:
+            return self.canvas.colour()
+        pictures = []
+        for pinhole in facets.at(view):
+            self.canvas.aim(pinhole)
+            pictures.append(self.canvas.colour())
+        return facets.blend(pictures)
+
+    def _surfaces(self, camera: str, view: Camera) -> tuple[Image, Image]:
+        """The depth and the geom that is seen at each pixel, as `Canvas.surfaces` has them."""
+        facets = self._facets.get(camera)
+        if facets is None:
+            return self.canvas.surfaces()
+        depths, geoms = [], []
+        for pinhole in facets.at(view):
+            self.canvas.aim(pinhole)
+            depth, seen = self.canvas.surfaces()
+            depths.append(depth)
+            geoms.append(seen + 1)
+        return facets.depth(depths), facets.pick(geoms) - 1
 
     def _check_perspective(self, camera: str) -> None:
         """Refuse a camera whose lines of sight are parallel: `Camera` cannot say what it sees."""
@@ -304,19 +340,22 @@ class Studio:
         mujoco.mj_camlight(self.model, data)
         self.canvas.look(data, self.model.camera(camera).id)
         view = self.canvas.view(camera, depth_unit(_REACH * self.model.stat.extent))
-        lens = self._lenses.get(camera)
+        lens, facets = self._lenses.get(camera), self._facets.get(camera)
+        if facets is not None:
+            return replace(facets.camera, name=camera, position=view.position, rotation=view.rotation)
         return view if lens is None else lens.at(view)
 
-    def _visible(self, instances: Image, lens: Lens | None) -> Array:
+    def _visible(self, instances: Image, camera: str, view: Camera) -> Array:
         """(n,) of each instance that is a thing the part of its pixels that nothing hides; NaN for others."""
         n = len(self._labelled.instances)
         seen = np.bincount(instances.reshape(-1), minlength=n + 1)[1 : n + 1]
         out = np.full(n, np.nan)
-        things = {c.name for c in self.categories if c.thing}
+        things, lens = {c.name for c in self.categories if c.thing}, self._lenses.get(camera)
         for k, instance in enumerate(self._labelled.instances):
             if instance.category in things and instance.name not in self._absent:
-                geoms = self.canvas.alone(self._labelled.geoms_of(k + 1))
-                alone = int(((geoms if lens is None else _picked(geoms, lens)) >= 0).sum())
+                with self.canvas.alone(self._labelled.geoms_of(k + 1)):
+                    geoms = self._surfaces(camera, view)[1]
+                alone = int(((geoms if lens is None else lens.pick(geoms + 1) - 1) >= 0).sum())
                 out[k] = min(seen[k] / alone, 1.0) if alone else np.nan
         return out
 
@@ -345,9 +384,11 @@ class Studio:
         return self._labelled.flow(geoms, depth, (view, poses(self.data)), (later, poses(self._next)))
 
 
-def _picked(geoms: NDArray[np.int32], lens: Lens) -> NDArray[np.int32]:
-    """Numbers of geoms, -1 for none, through a lens."""
-    return lens.pick(geoms + 1) - 1
+def _zoomed(camera: Camera, factor: float) -> Array:
+    """(3, 3) the intrinsics of a camera that shows everything so many times as large."""
+    out = camera.intrinsics.copy()
+    out[[0, 1], [0, 1]] *= factor
+    return out
 
 
 @lru_cache(maxsize=4)

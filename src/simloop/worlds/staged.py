@@ -9,12 +9,13 @@ A scene is a pure function of (row, number, seed, request): the same arguments g
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from simloop.frames import Camera
 from simloop.parameters import Array
 
 if TYPE_CHECKING:
@@ -74,12 +75,15 @@ class Staged:
             joint does not move.
         instances: what is labelled, things and surfaces.
         write: writes into the compiled model what the description cannot say: the values of parameters.
+        fisheyes: by the names of cameras that are fisheyes, how they form their images; where they stand, the
+            description says.
     """
 
     spec: mujoco.MjSpec
     qpos: Array
     instances: tuple[Instance, ...]
     write: Callable[[mujoco.MjModel], None] = lambda model: None
+    fisheyes: Mapping[str, Camera] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.qpos)
