@@ -283,29 +283,25 @@ class Environment(gym.vector.VectorEnv[Any, Any, Any]):
         self._rows = {b: rows for b, rows in self._rows.items() if b >= oldest}
         return drawn
 
-    def _start(self, rng: np.random.Generator, episode: int, row: Array) -> tuple[Array, Array]:
-        """Draw where an episode under a row (d,) starts: the measured channels (D,) and their rates (D',)."""
-        return self.task.start(rng)
-
     def _starts(self, episodes: NDArray[np.int64], rows: Array) -> tuple[Array, Array]:
         """Draw the states (m, S) that episodes start from, and the constants that are added to their actions (m, A)."""
+        rngs = [stream(self.seed, "start", episode) for episode in episodes.tolist()]
+        positions, rates = (np.array(x, dtype=float) for x in zip(*map(self.task.start, rngs), strict=True))
+        return self._displaced(self.world.state(positions, rates), rngs, rows)
+
+    def _displaced(self, state: Array, rngs: list[np.random.Generator], rows: Array) -> tuple[Array, Array]:
+        """Add the errors of starts (m, S) that the rows (m, d) name; return constants (m, A) to add to actions too."""
         by, push = np.zeros((len(rows), self._spread)), np.zeros((len(rows), len(self.world.actions)))
-        drawn = []
-        for i, episode in enumerate(episodes.tolist()):
-            rng = stream(self.seed, "start", episode)
-            drawn.append(self._start(rng, episode, rows[i]))
-            if self._start_spread or self._push_spread:
-                by[i], push[i] = rng.standard_normal(by.shape[1]), rng.standard_normal(push.shape[1])
-        positions, rates = (np.array(x, dtype=float) for x in zip(*drawn, strict=True))
-        state = self.world.state(positions, rates)
-        if self._start_spread or self._push_spread:
-            for draws, spread in ((by, self._start_spread), (push, self._push_spread)):
-                scale = np.zeros_like(draws)
-                for j, column in spread:
-                    scale[:, j] = rows[:, column]
-                draws *= scale
-            state = displaced_state(self.world, state, by)
-        return state, push
+        if not (self._start_spread or self._push_spread):
+            return state, push
+        for i, rng in enumerate(rngs):
+            by[i], push[i] = rng.standard_normal(by.shape[1]), rng.standard_normal(push.shape[1])
+        for draws, spread in ((by, self._start_spread), (push, self._push_spread)):
+            scale = np.zeros_like(draws)
+            for j, column in spread:
+                scale[:, j] = rows[:, column]
+            draws *= scale
+        return displaced_state(self.world, state, by), push
 
     def _seen(self, sensed: Array) -> Seen:
         return np.asarray(self.task.observe(sensed), dtype=np.float32)

@@ -213,6 +213,19 @@ def _look(rows, lines, which, places, states, forms, cruise, preview, out):  # t
 
 
 @compiled
+def _find(rows, lines, which, states, out):  # type: ignore[no-untyped-def]  # pragma: no cover
+    for i in range(len(states)):
+        first, sides = int(lines[which[i], 0]), int(lines[which[i], 1])
+        x, y = states[i, 0], states[i, 1]
+        nearest, best = 0, math.inf
+        for k in range(sides + 1):
+            far = (rows[first + k, 0] - x) ** 2 + (rows[first + k, 1] - y) ** 2
+            if far < best:
+                nearest, best = k, far
+        out[i] = _follow(rows, first, sides, lines[which[i], 2] > 0, float(nearest), x, y)
+
+
+@compiled
 def _points(rows, lines, which, places, ahead, out):  # type: ignore[no-untyped-def]  # pragma: no cover
     for i in range(len(places)):
         first, sides = int(lines[which[i], 0]), int(lines[which[i], 1])
@@ -257,6 +270,12 @@ class Courses:
     def along(self, which: NDArray[np.int64], places: Array) -> Array:
         """How far along the roads places (n,) are, (n,) m."""
         return np.asarray(places * self._lines[which, 3])
+
+    def find(self, which: NDArray[np.int64], states: Array) -> Array:
+        """Places (n,) on their lines of cars (n, 7) that may be anywhere."""
+        out = np.empty(len(states))
+        _find(self._rows, self._lines, which, states, out)
+        return out
 
     def drive(
         self, states: Array, places: Array, which: NDArray[np.int64], forms: Array, cruise: Array, commands: Array,

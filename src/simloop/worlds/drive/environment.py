@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from simloop.distributions import Distribution
 from simloop.parameters import Array
 from simloop.randomness import stream
-from simloop.worlds.drive.channels import AT
+from simloop.worlds.drive.channels import AT, BENDS
 from simloop.worlds.drive.course import Course, Courses, course_of
 from simloop.worlds.drive.parameters import ROAD, THINGS
-from simloop.worlds.drive.scene import AHEAD, BEHIND, Scene, make_scene
+from simloop.worlds.drive.scene import AHEAD, BEHIND, make_scene
 from simloop.worlds.drive.world import CAR, Drive
 from simloop.worlds.environment import Autoreset, Environment
 from simloop.worlds.task import Task
@@ -28,9 +28,13 @@ from simloop.worlds.task import Task
 SHARED, ROADS = 16, 64
 #: what decides a scene
 _OF_SCENE = (*(row.parameter.name for row in (*ROAD, *THINGS)), "expert.offset", "traffic.speed", "pedestrians.speed")
-#: roads that are kept while nobody drives on them
+#: roads that may be kept though nobody drives on them
 _KEPT = 2 * ROADS
-#: lane widths and s, see `DriveEnvironment._start`
+#: episodes whose starts are drawn at once
+_BLOCK = 64
+#: columns of values that a state has too
+_LINE = [AT[name] for name in ("line.offset", "line.heading", *BENDS)]
+#: lane widths and s, see `DriveEnvironment._starts`
 _START, _REACT = 0.35, 1
 
 
@@ -59,86 +63,107 @@ class DriveEnvironment(Environment):
         )
 
     def _build(self) -> None:
-        n = self.num_envs
+        n, names = self.num_envs, ("start.offset", "start.heading", "car.speed", "road.lane_width")
         self.states, self.forms = np.zeros((n, CAR)), np.ones((n, CAR))
         self._which, self._places, self._cruise = np.zeros(n, dtype=np.int64), np.zeros(n), np.ones(n)
         self._shared = [self._space.index(name) for name in _OF_SCENE]
         self._now = np.zeros((n, sum(c.width for c in self.world.channels)))
-        self._at = {name: self._space.index(name) for name in ("start.offset", "start.heading", "car.speed")}
+        self._start_columns = [self._space.index(name) for name in names]
+        self._speed = self._space.index("car.speed")
 
     def _begin_all(self, seed: int) -> None:
         super()._begin_all(seed)
-        self._row_of: dict[int, Array] = {}  # of a road, the parameters of the first episode on it
-        self._scenes: dict[bytes, tuple[Scene, Course]] = {}
-        self._slots: dict[bytes, int] = {}
+        self._row_of = np.zeros((ROADS, len(self._shared)))  # of a road, parameters of the first episode on it
+        self._known: set[int] = set()  # roads that they are known of
+        self._blocks: dict[int, Array] = {}  # of episodes, what decides where they start
+        self._roads: dict[bytes, tuple[Course, float]] = {}  # lines, and the lengths of their roads, m
+        self._slots: dict[bytes, int] = {}  # where each stands in `_courses`
         self._key = [b""] * self.num_envs
 
     def _drawn(self, episodes: NDArray[np.int64]) -> Array:
         drawn, roads = super()._drawn(episodes), _road(episodes)
-        for road in np.unique(roads).tolist():
-            if road not in self._row_of:
-                self._row_of[road] = super()._drawn(np.array([road * SHARED]))[0]
-            drawn[np.ix_(roads == road, self._shared)] = self._row_of[road][self._shared]
+        for road in set(roads.tolist()) - self._known:
+            self._row_of[road] = super()._drawn(np.array([road * SHARED]))[0, self._shared]
+            self._known.add(road)
+        drawn[:, self._shared] = self._row_of[roads]
         return drawn
 
-    def _scene_of(self, episode: int, row: Array) -> bytes:
-        """The key of the scene that an episode under a row (d,) drives in; it is made if it is not there."""
-        road = int(_road(np.array([episode]))[0])
-        key = row[self._shared].tobytes() + road.to_bytes(4, "little")
-        if key not in self._scenes:
-            values = dict(zip(self.world.parameters.names, row[: self._own].tolist(), strict=True))
-            scene = make_scene(values, stream(self.seed, "drive", "scene", road))
-            self._scenes[key] = scene, course_of(scene.road, scene.line, scene.ice)
-        return key
+    def _on(self, episodes: NDArray[np.int64], rows: Array) -> tuple[list[bytes], NDArray[np.int64]]:
+        """What keys and which of `_courses` episodes (m,) under parameter rows (m, d) drive on, made where needed."""
+        own = np.ascontiguousarray(rows[:, self._shared])
+        numbers = _road(episodes).tolist()
+        keys = [row.tobytes() + number.to_bytes(2, "little") for row, number in zip(own, numbers, strict=True)]
+        new = {key: i for i, key in enumerate(keys) if key not in self._slots}
+        for key, i in new.items():
+            values = dict(zip(self.world.parameters.names, rows[i, : self._own].tolist(), strict=True))
+            scene = make_scene(values, stream(self.seed, "drive", "scene", numbers[i]))
+            self._roads[key] = course_of(scene.road, scene.line, scene.ice), scene.road.length
+        if new:
+            self._lay({*self._key, *keys})
+        return keys, np.array([self._slots[key] for key in keys], dtype=np.int64)
 
-    def _start(self, rng: np.random.Generator, episode: int, row: Array) -> tuple[Array, Array]:
+    def _lay(self, driven: set[bytes]) -> None:
+        """Put all lines where the loops find them; where there are many, forget those that are not `driven` on."""
+        if len(self._roads) > _KEPT + len(driven):
+            self._roads = {key: made for key, made in self._roads.items() if key in driven}
+        self._slots = {key: j for j, key in enumerate(self._roads)}
+        self._courses = Courses([course for course, _ in self._roads.values()])
+        self._lengths = np.array([[length, course.closed] for course, length in self._roads.values()])
+        self._which[:] = [self._slots.get(key, 0) for key in self._key]
+
+    def _starts(self, episodes: NDArray[np.int64], rows: Array) -> tuple[Array, Array]:
         """Somewhere along the road, off the line and turned as `start.*` say, at the speed that is wanted there.
 
         Both errors are made smaller, by one factor, where the car would be more than `_START` off the line at once or
-        after `_REACT` s straight on: nobody could keep such a lane.
+        after `_REACT` s straight on: nobody could keep such a lane. On an open road there is as much ahead as the
+        episode may take, if it is so long.
         """
-        scene, course = self._scenes[self._scene_of(episode, row)]
-        road, (offset, turned, speed) = scene.road, (row[j] for j in self._at.values())
-        drives = AHEAD + self.task.seconds * speed
-        along = rng.uniform(0, road.length) if road.closed else rng.uniform(BEHIND, max(road.length - drives, BEHIND))
-        errors = rng.standard_normal(2) * [offset, turned]
-        soon = errors[0] + errors[1] * _REACT * speed / road.lane_width
-        errors *= min(1.0, _START / max(abs(errors[0]), abs(soon), 1e-9))
-        lines, which = Courses([course]), np.zeros(1, dtype=np.int64)
-        x, y, heading = lines.ahead(which, lines.begin(which, np.zeros(1)), np.array([along]))[0]
-        left = errors[0] * road.lane_width
-        place = np.array([[x - left * np.sin(heading), y + left * np.cos(heading), heading, 0, 0, 0, 0]])
-        place[0, 2] += errors[1]
-        form = self.world.forms(row[None])
-        values = lines.measure(place, lines.begin(which, np.array([along])), which, form, np.array([speed]))[0]
-        u, heading = values[AT["line.speed"]], place[0, 2]
-        width = sum(c.width for c in self.world.measured)
-        rates = np.zeros(width)
-        rates[:2] = u * np.cos(heading), u * np.sin(heading)
-        return values[:width], rates
+        _, which = self._on(episodes, rows)
+        offset, turned, speed, width = rows[:, self._start_columns].T
+        chance, first, second = self._draws(episodes)
+        length, closed = self._lengths[which].T
+        last = np.maximum(length - AHEAD - self.task.seconds * speed, BEHIND)
+        along = np.where(closed > 0, chance * length, BEHIND + chance * (last - BEHIND))
+        errors = np.stack([first * offset, second * turned])
+        soon = errors[0] + errors[1] * _REACT * speed / width
+        errors *= np.minimum(1.0, _START / np.maximum(np.maximum(np.abs(errors[0]), np.abs(soon)), 1e-9))
+        places = self._courses.begin(which, along)
+        x, y, heading = self._courses.ahead(which, places, np.zeros(len(which))).T
+        left = errors[0] * width
+        state = np.zeros((len(which), CAR))
+        state[:, :3] = np.stack([x - left * np.sin(heading), y + left * np.cos(heading), heading + errors[1]], axis=1)
+        values = self._courses.measure(state, places, which, self.world.forms(rows), np.ascontiguousarray(speed))
+        state[:, 3] = values[:, AT["line.speed"]]
+        whole = np.concatenate(
+            [state, values[:, [AT[name] for name in ("line.offset", "line.heading", *BENDS)]]], axis=1
+        )
+        errors_of = self._start_spread or self._push_spread
+        rngs = [stream(self.seed, "start", episode) for episode in episodes.tolist()] if errors_of else []
+        return self._displaced(whole, rngs, rows)
+
+    def _draws(self, episodes: NDArray[np.int64]) -> Array:
+        """A uniform and two normal numbers (3, m) of each episode, drawn in blocks of their numbers."""
+        for block in np.unique(episodes // _BLOCK).tolist():
+            if block not in self._blocks:
+                rng = stream(self.seed, "drive", "start", block)
+                self._blocks[block] = np.concatenate([rng.random((1, _BLOCK)), rng.standard_normal((2, _BLOCK))])
+        drawn = np.stack([self._blocks[e // _BLOCK][:, e % _BLOCK] for e in episodes.tolist()], axis=1)
+        if len(self._blocks) > _KEPT:
+            self._blocks.clear()
+        return drawn
 
     def _put(self, ids: NDArray[np.int64], rows: Array, state: Array) -> Array:
-        keys = [self._scene_of(episode, row) for episode, row in zip(self.episode[ids].tolist(), rows, strict=True)]
+        keys, which = self._on(self.episode[ids], rows)
         for i, key in zip(ids.tolist(), keys, strict=True):
             self._key[i] = key
-        if any(key not in self._slots for key in keys):
-            self._lay()
-        self._which[ids] = [self._slots[key] for key in keys]
-        self.states[ids], self.forms[ids] = state[:, :CAR], self.world.forms(rows)
-        self._cruise[ids] = rows[:, self._at["car.speed"]]
-        for i, key in zip(ids.tolist(), keys, strict=True):
-            along, _ = self._scenes[key][0].road.locate(self.states[i, :2])
-            self._places[i] = along / self._scenes[key][1].step
-        self._now = self._courses.measure(self.states, self._places, self._which, self.forms, self._cruise)
-        return self._now[ids]
-
-    def _lay(self) -> None:
-        """Put the lines of all scenes that are known where the loops find them; forget those that nobody drives on."""
-        if len(self._scenes) > _KEPT + len(set(self._key)):
-            self._scenes = {key: made for key, made in self._scenes.items() if key in self._key}
-        self._slots = {key: j for j, key in enumerate(self._scenes)}
-        self._courses = Courses([course for _, course in self._scenes.values()])
-        self._which[:] = [self._slots.get(key, 0) for key in self._key]
+        car, forms, speed = state[:, :CAR].copy(), self.world.forms(rows), rows[:, self._speed].copy()
+        places = self._courses.find(which, car)
+        self._which[ids], self._places[ids] = which, places
+        self.states[ids], self.forms[ids], self._cruise[ids] = car, forms, speed
+        values = self._courses.measure(car, places, which, forms, speed)
+        self._now = self._now.copy()
+        self._now[ids] = values
+        return values
 
     def _simulate(self, control: Array) -> None:
         self._now = self._courses.drive(

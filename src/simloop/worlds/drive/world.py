@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -135,9 +136,13 @@ class Drive(World):
 
     def forms(self, rows: Array) -> Array:
         """What a car's motion depends on (n, 7), in the order of `vehicle.FORM`, of parameter rows (n, d)."""
+        return np.ascontiguousarray(rows[:, self._form_columns])
+
+    @cached_property
+    def _form_columns(self) -> list[int]:
         from simloop.worlds.drive.vehicle import FORM
 
-        return np.ascontiguousarray(rows[:, [self.parameters.index(name) for name in FORM]])
+        return [self.parameters.index(name) for name in FORM]
 
     def tasks(self) -> Mapping[str, Task]:
         from simloop.worlds.drive.tasks import drive_tasks
