@@ -59,6 +59,12 @@ def _drive() -> World:
     return Drive()
 
 
+def _drive_held_out() -> World:
+    from simloop.worlds.drive.held_out import HeldOut
+
+    return HeldOut()
+
+
 _WORLDS: dict[str, Callable[[], World]] = {
     "double-pendulum/c1": lambda: _double_pendulum("c1"),
     "double-pendulum/a0": lambda: _double_pendulum("a0"),
@@ -69,6 +75,7 @@ _WORLDS: dict[str, Callable[[], World]] = {
     "peg": _peg,
     "tabletop": _tabletop,
     "drive": _drive,
+    "drive/held-out": _drive_held_out,
 }
 _DEFAULTS = {"double-pendulum": "double-pendulum/c1"}
 
