@@ -49,8 +49,8 @@ class DriverResult:
         )
         if self.selection:
             terminal.table(
-                ["adaptation", "reality outside", "reverse error", "gain", ""],
-                [[name, f"{s['outside']:.0%}", f"{s['reverse error']:.3f}",
+                ["adaptation", "reverse error", "gain", ""],
+                [[name, f"{s['reverse error']:.3f}",
                   f"{s['gain']:+.3f} ± {s['doubt']:.3f}", "taken" if name == self.selection["taken"] else ""]
                  for name, s in self.selection["scores"].items()],
             )  # fmt: skip

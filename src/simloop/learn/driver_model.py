@@ -145,6 +145,7 @@ class DriverModel:
     @classmethod
     def load(cls, folder: Path) -> DriverModel:
         """Read what `save` wrote."""
+        from safetensors import SafetensorError
         from safetensors.numpy import load
 
         from simloop.learn.domains.course import restore_module
@@ -156,7 +157,7 @@ class DriverModel:
             shape = Shape(**{**record["shape"], "size": tuple(record["shape"]["size"])})
             model = cls(shape, Scale(**record["scale"]), shape.network())
             restore_module(model.network, "network", load((folder / _WEIGHTS).read_bytes()))
-        except (KeyError, TypeError, OSError, json.JSONDecodeError) as error:
+        except (KeyError, TypeError, OSError, json.JSONDecodeError, SafetensorError) as error:
             raise InputError(f"{folder}: a damaged driver ({error}); train it again") from None
         return model
 

@@ -95,7 +95,7 @@ class Driver:
     size: tuple[int, int] = (80, 60)
     normalisation: str = "local"
     augmentation: str = "light"
-    steps: int = 1200
+    steps: int = 1000
     batch: int = 64
     learning_rate: float = 2e-3
     width: int = 16
@@ -135,7 +135,10 @@ class Driver:
         """
         self._check(images, labels, unlabelled)
         if self.adaptation == "auto":
-            raise NotImplementedError
+            from simloop.learn.selection import select
+
+            assert unlabelled is not None  # or it was refused
+            return select(self, images, labels, unlabelled, seed=seed, folder=folder, progress=progress)
         simulated = self.shape.prepared(images)
         real = None if unlabelled is None or self.adaptation == "none" else self.shape.prepared(unlabelled)
         return self.train_prepared(simulated, labels, real, seed=seed, folder=folder, progress=progress)
@@ -181,12 +184,12 @@ class Driver:
             course.restore(kept[0])
             record = kept[1]
         clock = Clock(record["wall_seconds"])
-        steps = self._steps
+        steps, seen = self._steps, None if course.trains == "none" else real
         chunks = -(-steps // _CHUNK)
         deviations = scale.down(labels)
         for chunk in range(record["chunk"], chunks):
             first = chunk * _CHUNK
-            losses = self._chunk(course, images, deviations, real, range(first, min(first + _CHUNK, steps)), seed)
+            losses = self._chunk(course, images, deviations, seen, range(first, min(first + _CHUNK, steps)), seed)
             line = {"steps": min(first + _CHUNK, steps), **losses, "wall_seconds": clock.seconds}
             record = {"chunk": chunk + 1, "wall_seconds": clock.seconds, "history": [*record["history"], line]}
             if kept_in:

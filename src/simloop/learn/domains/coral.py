@@ -1,7 +1,8 @@
 """`coral`: features of simulation and of reality shall vary together in the same way.
 
 Sun and Saenko, "Deep CORAL: correlation alignment for deep domain adaptation" (arXiv 1607.01719), section 3: beside the
-loss of the labels, the squared distance between the covariances of the features (equation 1). Departures:
+loss of the labels, the squared distance between the covariances of the features (equation 1), here in
+units of their squares. Departures:
 
 - label shift: real images are drawn with the weights of `label_shift.balance`; else a track of right turns would have
   to vary as random roads do;
@@ -37,12 +38,12 @@ class Coral(AdaBN):
 
 
 def coral_loss(features: Any, others: Any) -> Any:
-    """|| C - C' ||^2 / || C' ||^2 of features (B, F) and (B', F).
+    """|| C - C' ||^2 / (|| C ||^2 + || C' ||^2), 0 to 1, of features (B, F) and (B', F).
 
-    The paper divides by 4 F^2; so divided, the loss has no unit.
+    The paper divides by 4 F^2, and features that shrink to nothing are then alike; so divided, the scale has no say.
     """
     a, b = torch.cov(features.T), torch.cov(others.T)
-    return ((a - b) ** 2).sum() / (b.detach() ** 2).sum().clamp(min=1e-12)
+    return ((a - b) ** 2).sum() / ((a**2).sum() + (b**2).sum()).clamp(min=1e-12)
 
 
 def ramp(done: float) -> float:

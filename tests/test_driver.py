@@ -1,0 +1,138 @@
+"""The learner driver: what it promises of bytes, files, images and bad input; adaptations are in test_domains.py."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from simloop.cli import app
+from simloop.errors import InputError
+from simloop.frames import Category, Frame, Request
+from simloop.learn.driving import Driver, DriverModel, read_images
+from tests.painted import Painted
+from tests.sloped import SIZE, painted
+
+torch = pytest.importorskip("torch")
+
+QUICK = Driver(size=SIZE, steps=150, batch=32, width=8)
+
+
+@pytest.fixture(scope="module")
+def model() -> DriverModel:
+    return QUICK.train(*painted(600, seed=1), seed=7).model
+
+
+def test_it_learns_what_an_image_shows(model: DriverModel) -> None:
+    images, labels = painted(200, seed=2)
+    assert np.abs(model(images) - labels).mean() < 0.25 * np.abs(labels - labels.mean()).mean()
+
+
+def test_images_of_any_size_are_averaged_to_its_own(model: DriverModel) -> None:
+    images, _ = painted(20, seed=2)
+    twice = images.repeat(2, axis=1).repeat(2, axis=2)
+    np.testing.assert_array_equal(model(twice), model(images))
+    assert model.features(images).shape == (20, 64)
+
+
+def test_an_interrupted_training_goes_on_to_the_same_bytes(tmp_path: Path, model: DriverModel) -> None:
+    class StopError(Exception):
+        pass
+
+    def stop(_: str, fraction: float | None = None) -> None:
+        raise StopError
+
+    with pytest.raises(StopError):
+        QUICK.train(*painted(600, seed=1), seed=7, folder=tmp_path, progress=stop)
+    again = QUICK.train(*painted(600, seed=1), seed=7, folder=tmp_path)
+    assert len(again.history) == 2
+    for name, array in model.arrays().items():
+        np.testing.assert_array_equal(again.model.arrays()[name], array)
+    other = QUICK.train(*painted(600, seed=1), seed=8).model
+    assert any((other.arrays()[name] != array).any() for name, array in model.arrays().items())
+
+
+def test_a_driver_is_read_back_as_it_was(tmp_path: Path, model: DriverModel) -> None:
+    model.save(tmp_path)
+    back = DriverModel.load(tmp_path)
+    images, _ = painted(10, seed=3)
+    np.testing.assert_array_equal(back(images), model(images))
+    assert back.label == "steering"
+    assert json.loads((tmp_path / "driver.json").read_text())["shape"]["normalisation"] == "local"
+    (tmp_path / "driver.safetensors").write_bytes(b"no")
+    with pytest.raises(InputError, match="damaged driver"):
+        DriverModel.load(tmp_path)
+    with pytest.raises(InputError, match="no driver"):
+        DriverModel.load(tmp_path / "none")
+
+
+@pytest.mark.parametrize("normalisation", ["none", "grey-local", "standard"])
+def test_onnx_gives_equal_outputs(tmp_path: Path, normalisation: str) -> None:
+    """onnxruntime's answers to bytes of images are ours, for a batch of another size than that of the export."""
+    runtime = pytest.importorskip("onnxruntime")
+    made = replace(QUICK, steps=20, normalisation=normalisation).train(*painted(100, seed=1), seed=7).model
+    made.to_onnx(tmp_path / "driver.onnx")
+    session = runtime.InferenceSession(tmp_path / "driver.onnx", providers=["CPUExecutionProvider"])
+    images, _ = painted(5, seed=4)
+    (said,) = session.run(["steering"], {"images": images})
+    np.testing.assert_allclose(said, made(images), atol=2e-3)  # ours keeps normalised images in half precision
+
+
+class Album:
+    """Painted frames with a number in memory."""
+
+    def __init__(self, count: int, values: dict[str, float]) -> None:
+        request = Request(size=(64, 64), cameras=("front",))
+        self.frames = [replace(f, values=values) for f in Painted().frames(range(count), request=request, seed=3)]
+        self.categories: tuple[Category, ...] = self.frames[0].categories
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def __getitem__(self, index: int) -> Frame:
+        return self.frames[index]
+
+
+def test_images_and_numbers_are_read_from_frames(monkeypatch: pytest.MonkeyPatch) -> None:
+    images, labels = read_images(Album(3, {"steering": 0.5}), "steering", (32, 32))
+    assert images.shape == (3, 32, 32, 3)
+    assert labels.tolist() == [0.5] * 3
+    with pytest.raises(InputError, match="no number 'stering'.*did you mean 'steering'"):
+        read_images(Album(3, {"steering": 0.5}), "stering", (32, 32))
+    monkeypatch.setattr("os.sysconf", lambda _: 10)
+    with pytest.raises(InputError, match=r"3 images of 32 x 32 take .* GB are free"):
+        read_images(Album(3, {"steering": 0.5}), "steering", (32, 32))
+
+
+def test_what_cannot_be_learned_from_is_refused() -> None:
+    images, labels = painted(40, seed=1)
+    with pytest.raises(InputError, match="expected a label for each"):
+        QUICK.train(images, labels[:-1])
+    with pytest.raises(InputError, match="1 labels are not finite"):
+        QUICK.train(images, np.where(np.arange(40) == 3, np.nan, labels))
+    with pytest.raises(InputError, match=r"expected \(n, height, width, 3\) uint8, got float64"):
+        QUICK.train(images / 255.0, labels)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="'adabn' needs at least 16 unlabelled images of reality, got 3"):
+        replace(QUICK, adaptation="adabn").train(images, labels, unlabelled=images[:3])
+    with pytest.raises(InputError, match="did you mean 'grey-local'"):
+        Driver(normalisation="gray-local")
+    with pytest.raises(InputError, match="did you mean 'adabn'"):
+        Driver(adaptation="adabm")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="a width and a height from 16 on"):
+        Driver(size=(8, 8))
+
+
+def test_the_command_line_refuses_in_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "dataset.json").write_text("{}")
+    for arguments, expected in [
+        (["train", str(tmp_path), "-o", "r", "--adaptation", "auto"], "are of --learner driver"),
+        (["train", str(tmp_path), "-o", "r", "--learner", "drivr"], "did you mean 'driver'"),
+        (["train", str(tmp_path), "-o", "r", "--learner", "driver", "--adaptation", "dan"], "did you mean 'dann'"),
+    ]:
+        found = CliRunner().invoke(app, arguments)
+        assert found.exit_code != 0
+        assert expected in str(found.exception) + found.output
