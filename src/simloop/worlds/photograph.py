@@ -212,7 +212,9 @@ class Studio:
         self.cameras, self.categories = tuple(cameras), tuple(categories)
         self._staged, self._request = staged, request
         images = pictures_in(request.textures) if request.textures else None
-        self._look = None if shapes is None else Look(self.model, shapes, qpos=staged.qpos[0], images=images)
+        self._look = (
+            None if shapes is None else Look(self.model, shapes, qpos=staged.qpos[0], images=images, kept=staged.kept)
+        )
         self._applied: Applied | None = None
         self._lenses: dict[str, Lens] = {}
         self._facets = {name: Facets(eye) for name, eye in staged.fisheyes.items() if name in self.cameras}

@@ -77,6 +77,7 @@ class Staged:
         write: writes into the compiled model what the description cannot say: the values of parameters.
         fisheyes: by the names of cameras that are fisheyes, how they form their images; where they stand, the
             description says.
+        kept: names of geoms whose colours no look changes: paint on a road.
     """
 
     spec: mujoco.MjSpec
@@ -84,6 +85,7 @@ class Staged:
     instances: tuple[Instance, ...]
     write: Callable[[mujoco.MjModel], None] = lambda model: None
     fisheyes: Mapping[str, Camera] = field(default_factory=dict)
+    kept: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.qpos)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -70,11 +70,12 @@ class Look:
         rng: decides the shapes of what lies about.
         qpos: (nq,) the state that the scene is first seen in; None for the model's own.
         images: a folder's images, for patterns of the kind `image`.
+        kept: names of geoms whose surfaces are left as they are.
     """
 
     def __init__(
         self, model: mujoco.MjModel, rng: np.random.Generator, *, qpos: Array | None = None,
-        images: Images | None = None,
+        images: Images | None = None, kept: Collection[str] = (),
     ) -> None:  # fmt: skip
         import mujoco
 
@@ -84,7 +85,7 @@ class Look:
             self._data.qpos[:] = qpos
         self._place()
         self._clutter = Clutter(model, self._data, rng)
-        self._surfaces = Surfaces(model, self._clutter.mine, images)
+        self._surfaces = Surfaces(model, self._clutter.mine, images, kept)
         eyes = np.linalg.norm(self._data.cam_xpos - model.stat.center, axis=1)
         away = float(np.median(eyes)) if len(eyes) else float(model.stat.extent)
         self._lights, self._sky = Lights(model), Sky(model, away)

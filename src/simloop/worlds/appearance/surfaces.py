@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -51,20 +51,28 @@ class Surfaces:
         model: compiled from a prepared spec.
         more: (ngeom,) geoms that are surfaces although they are not seen as the world made them.
         images: what an `image` pattern shows.
+        kept: names of geoms that always look as the world made them.
     """
 
-    def __init__(self, model: mujoco.MjModel, more: NDArray[np.bool_], images: Images | None) -> None:
+    def __init__(
+        self, model: mujoco.MjModel, more: NDArray[np.bool_], images: Images | None, kept: Collection[str] = ()
+    ) -> None:
         import mujoco
 
         self._model, self._images = model, images
         self._default = {name: getattr(model, name).copy() for name in _FIELDS}
         names = [model.material(m).name for m in range(model.nmat)]
         materials = np.array([m for m, name in enumerate(names) if name.startswith("look/")], dtype=np.int64)
-        self._geoms = np.flatnonzero(shown(model) | more)[: len(materials)]
+        free = shown(model) | more
+        free[[model.geom(name).id for name in kept]] = False
+        self._geoms = np.flatnonzero(free)[: len(materials)]
         self._materials = materials[: len(self._geoms)]
         kinds = mujoco.mjtGeom
         kind = model.geom_type[self._geoms]
         self._flat = np.isin(kind, (kinds.mjGEOM_PLANE, kinds.mjGEOM_HFIELD))
+        meshes = np.where(kind == kinds.mjGEOM_MESH, model.geom_dataid[self._geoms], -1)
+        #: meshes that say themselves where flat textures lie on them; OpenGL refuses to wrap them in others
+        self._unwrapped = np.array([m >= 0 and model.mesh_texcoordadr[m] >= 0 for m in meshes.tolist()], dtype=bool)
         own = model.geom_matid[self._geoms]
         #: (n, 4) the colours that the world gave them
         self._rgba = shown_colours(model)[self._geoms]
@@ -111,7 +119,7 @@ class Surfaces:
         model.mat_rgba[materials[worn]] = rgba[worn]
         used = set()
         for k in np.flatnonzero(patterned):
-            choices = self._flat_slots if self._flat[k] else self.slots
+            choices = self._flat_slots if self._flat[k] or self._unwrapped[k] else self.slots
             chosen = choices[int(slot[k] * len(choices))]
             self._put_on(int(k), chosen)
             used.add(chosen)

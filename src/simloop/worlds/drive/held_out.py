@@ -33,10 +33,11 @@ from simloop.worlds.staged import Instance, Staged
 if TYPE_CHECKING:
     import mujoco
 
-#: ranges of `wide` that are narrower than those of appearance: a camera that is mounted on a car stays there
+#: ranges of `wide` that are narrower than those of appearance: a camera that is mounted on a car stays there, and what
+#: is not painted is darker than paint
 _MOUNTED = {
     "camera.azimuth": (-0.02, 0.02), "camera.elevation": (-0.01, 0.01), "camera.distance": (0.98, 1.02),
-    "camera.roll": (-0.05, 0.05), "camera.view": (0.9, 1.1),
+    "camera.roll": (-0.05, 0.05), "camera.view": (0.9, 1.1), "texture.value": (0.1, 0.6),
 }  # fmt: skip
 #: how much of appearance's own lies about: nothing, as it would lie on the road
 _LYING = "clutter.count"
@@ -116,7 +117,9 @@ class HeldOut(Drive):
             np.concatenate([positions(place[None]), positions(ride.scene.places(k * ride.dt)[movers])])
             for k, place in enumerate(ride.places)
         ]
-        return Staged(spec, np.array(qpos), instances(spec, ride.scene), fisheyes={CAMERA: eye})
+        seen = instances(spec, ride.scene)
+        painted = [name for i in seen if i.category in ("line", "kerb") for name in i.geoms]
+        return Staged(spec, np.array(qpos), seen, fisheyes={CAMERA: eye}, kept=tuple(painted))
 
 
 def mounted() -> dict[str, float]:
