@@ -137,7 +137,7 @@ def test_a_frame_depends_on_its_number_alone() -> None:
 
 
 def test_steering_leads_back_to_the_line() -> None:
-    """Left of the line, or turned to the left, the label is to the right, which is positive; and the other way round."""
+    """Left of the line, or turned to the left, the label is to the right, which is positive; and mirrored."""
     scene, v = straight(), values()
     for beside, turned, sign in ((0.8, 0.0, 1), (-0.8, 0.0, -1), (0.0, 0.2, 1), (0.0, -0.2, -1)):
         begin = Begin(50.0, beside, turned)
