@@ -50,7 +50,8 @@ class BenchmarkResult:
         if len(skipped) > _NAMED:
             terminal.say(f"  skipped {len(skipped) - _NAMED} more; --json names them all")
         if self.page is not None:
-            terminal.say(f"the page with the frames on which each model is most wrong: {self.page}")
+            shown = "frames on which each model is most wrong" if found.scored else "frames and what each model says"
+            terminal.say(f"the page with the {shown}: {self.page}")
 
 
 def opening(found: Benchmark) -> str:
@@ -102,13 +103,14 @@ def _show_differences(found: Benchmark) -> None:
 
 
 def _show_said(found: Benchmark) -> None:
-    first = found.rows[0].mean
+    first, several = found.rows[0], len(found.rows) > 1
     rows = []
     for row in found.rows:
-        low, middle, high = np.percentile(row.mean, [5, 50, 95])
-        alike = "" if row is found.rows[0] else f"{_alike(row, first):.2f}"
-        rows.append([_named(row), *(f"{v:+.3f}" for v in (row.mean.mean(), low, middle, high)), alike])
-    terminal.table(["what it says", "mean", "5 %", "median", "95 %", f"r with {found.rows[0].name}"], rows)
+        values = (row.mean.mean(), *np.percentile(row.mean, [5, 50, 95]))
+        alike = [] if not several else ["" if row is first else f"{_alike(row, first.mean):.2f}"]
+        rows.append([_named(row), *(f"{v:+.3f}" for v in values), *alike])
+    head = ["what it says", "mean", "5 %", "median", "95 %"]
+    terminal.table([*head, f"r with {first.name}"] if several else head, rows)
 
 
 def _alike(row: Row, first: Any) -> float:
