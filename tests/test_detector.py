@@ -71,8 +71,9 @@ def test_overlaps_are_intersection_over_union() -> None:
                                [[0.5, 25 / 175], [0, 0]])  # fmt: skip
 
 
-def test_precision_agrees_with_pycocotools() -> None:
-    """On random boxes the average precision is that of the field's own reader."""
+@pytest.mark.parametrize("ignored", [0.0, 0.4])
+def test_precision_agrees_with_pycocotools(ignored: float) -> None:
+    """On random boxes, with things among them that need not be found, it is that of the field's own reader."""
     coco = pytest.importorskip("pycocotools.coco")
     evaluation = pytest.importorskip("pycocotools.cocoeval")
     rng = np.random.default_rng(5)
@@ -80,16 +81,17 @@ def test_precision_agrees_with_pycocotools() -> None:
     for _ in range(20):
         low = rng.uniform(0, 80, (6, 2))
         boxes = np.concatenate([low, low + rng.uniform(5, 30, (6, 2))], axis=1)
-        truths.append(Truth(boxes, rng.integers(0, 3, 6), np.zeros(6, dtype=bool)))
+        truths.append(Truth(boxes, rng.integers(0, 3, 6), rng.random(6) < ignored))
         moved = np.concatenate([boxes + np.tile(rng.normal(0, 3, (6, 2)), 2), boxes[:3] + 40])
         founds.append(Found(moved, np.concatenate([truths[-1].categories, [0, 1, 2]]), rng.random(9)))
+    # what need not be found has an area outside of those that are asked for, which end at 1e10
     reader, size = coco.COCO(), {"width": 200, "height": 200}
     reader.dataset = {
         "images": [{"id": i, **size} for i in range(20)],
         "categories": [{"id": c + 1, "name": str(c)} for c in range(3)],
         "annotations": [
             {"id": 6 * i + k + 1, "image_id": i, "category_id": int(t.categories[k]) + 1, "iscrowd": 0,
-             "bbox": [*b[:2], *(b[2:] - b[:2])], "area": float(np.prod(b[2:] - b[:2]))}
+             "bbox": [*b[:2], *(b[2:] - b[:2])], "area": 1e11 if t.ignored[k] else float(np.prod(b[2:] - b[:2]))}
             for i, t in enumerate(truths) for k, b in enumerate(t.boxes)
         ],
     }  # fmt: skip
@@ -168,16 +170,24 @@ def test_what_cannot_be_learned_from_is_said() -> None:
 
 
 def test_the_commands_train_score_and_say_what_is_wrong(tmp_path: Path) -> None:
-    """A dataset is learned from on the command line; its own images are no test, and a detector has no report."""
+    """A dataset is learned from on the command line but for the scenes that YOLO has for validation; its own images are
+    no test, and a detector has no report."""
     from typer.testing import CliRunner
 
     from simloop.cli import app
+    from simloop.data.export import Source, export
     from simloop.data.generate import generate
+    from simloop.data.store import Dataset
+    from simloop.verbs_detector import parts
 
     request = Request(size=(32, 32), cameras=("front",), views=2)
     for seed in (1, 2):
         generate(Painted(), 16, tmp_path / f"data{seed}", seed=seed, request=request)
     run = str(tmp_path / "run")
+    dataset = Dataset.open(tmp_path / "data1")
+    export(Source.of(dataset), "yolo", tmp_path / "yolo")
+    held_out = sorted(p.stem for p in (tmp_path / "yolo" / "images" / "val").iterdir())
+    assert held_out == [f"{k:06d}-front" for k in parts(dataset)[1].numbers] == ["000002-front", "000003-front"]
 
     def answer(*words: str) -> object:
         done = CliRunner().invoke(app, list(words))

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tracemalloc
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,13 @@ from numpy.typing import NDArray
 from PIL import Image
 from typer.testing import CliRunner
 
+from simloop.config import parsed_pairs
 from simloop.data.export import FORMATS, Source, export, export_trajectories, get_format
 from simloop.data.export.format import seen_things, things_of
+from simloop.data.export.kitti import Kitti, in_indices
 from simloop.data.export.masks import compressed, outline, run_lengths
 from simloop.data.generate import generate
+from simloop.data.held_out import held_out
 from simloop.data.png import encode
 from simloop.data.store import Dataset
 from simloop.errors import DataWarning, InputError
@@ -247,7 +251,7 @@ def test_yolo(frames: list[Frame], source: Source, tmp_path: Path, labels: str) 
     compared = 0
     for frame in frames:
         image, lines = pictures[frame.rgb.tobytes()]
-        assert image.parent.name == ("val" if frame.sequence % 4 == 3 else "train")
+        assert image.parent.name == ("val" if frame.sequence % 4 == 1 else "train")
         objects = seen_things(frame)
         assert len(lines) == len(objects)
         for i, (kind, *numbers) in enumerate(lines):
@@ -261,6 +265,24 @@ def test_yolo(frames: list[Frame], source: Source, tmp_path: Path, labels: str) 
                 assert (inside(pairs) == (frame.instances == objects.ids[i])).all()
             compared += 1
     assert compared > 100
+
+
+def test_a_scene_is_held_out_by_its_number_alone() -> None:
+    """So many of the scenes as is said, one of the first two among them; none for 0, all for 1."""
+    for part in (0.1, 0.2, 0.25, 0.5, 0.7):
+        held = [held_out(scene, part) for scene in range(1000)]
+        assert sum(held) == round(1000 * part)
+        assert held[1]
+    assert [scene for scene in range(30) if held_out(scene)] == [1, 11, 21]
+    assert not any(held_out(scene, 0) for scene in range(100))
+    assert all(held_out(scene, 1) for scene in range(100))
+
+
+@pytest.mark.parametrize("part", ["2", "-0.1", "nan", "many", "true"])
+def test_yolo_says_which_parts_there_are(part: str) -> None:
+    """A part that is none is answered with what it may have been."""
+    with pytest.raises(InputError, match="option 'validation' of yolo: expected a part of the whole, from 0 to 1, got"):
+        get_format("yolo", parsed_pairs([f"validation={part}"]))
 
 
 def kitti_corners(h: float, w: float, length: float, place: list[float], turn: float) -> NDArray[np.float64]:
@@ -314,7 +336,7 @@ def test_kitti_upright_boxes_project_where_the_objects_are(frames: list[Frame], 
             assert types[kind] == CATEGORIES[objects.categories[i]].name
             assert abs(truncated - objects.truncation[i]) <= 0.00005 + 1e-9
             assert occluded == (0 if objects.visible[i] >= 0.9 else 1 if objects.visible[i] >= 0.5 else 2)
-            box = np.clip(objects.amodal[i], 0, [WIDTH, HEIGHT, WIDTH, HEIGHT]) - [0, 0, 1, 1]
+            box = np.clip(objects.amodal[i] - 0.5, 0, [WIDTH - 1, HEIGHT - 1, WIDTH - 1, HEIGHT - 1])
             assert np.abs(box - [u0, v0, u1, v1]).max() <= 0.00005 + 1e-9
             assert np.allclose([h, length, w], objects.sizes[i][[2, 0, 1]], atol=0.00005 + 1e-9)
             assert abs((alpha - turn + np.arctan2(x, z) + np.pi) % (2 * np.pi) - np.pi) < 0.0002
@@ -324,6 +346,36 @@ def test_kitti_upright_boxes_project_where_the_objects_are(frames: list[Frame], 
             assert nearest(drawn[:, :2] / drawn[:, 2:], truth) < 0.05  # of 0.1 mm and 0.1 mrad, in pixels
             compared += 1
     assert compared > 100
+
+
+def test_kitti_boxes_hold_what_p2_projects(tmp_path: Path) -> None:
+    """A box in the image is that of the 3-D box as P2 projects it, of the size that the devkit takes: right - left."""
+    size, position = (640, 480), np.array([0.0, 0, 0])
+    looks = np.array([[0.0, 0, 1], [-1, 0, 0], [0, -1, 0]])  # along the world's x axis
+    shown = Camera.of_view("front", size, 0.8, position, looks)
+    pose = np.array([[4.0, 0.7, -0.3, *quaternion(np.array([0, 0, 0.4]))]])
+    box = Objects(
+        ids=np.array([1]), categories=np.array([2]), names=("cat",), boxes=np.array([[10.0, 10, 11, 11]]),
+        amodal=np.full((1, 4), np.nan), truncation=np.zeros(1), pixels=np.ones(1, dtype=np.int64), visible=np.ones(1),
+        poses=pose, centres=np.zeros((1, 3)), sizes=np.array([[0.9, 0.4, 0.5]]), keypoints=np.zeros((1, 0, 3)),
+    )  # fmt: skip
+    corners = shown.project(oriented_corners(box, 0))[:, :2]
+    whole = replace(box, amodal=np.concatenate([corners.min(axis=0), corners.max(axis=0)])[None])
+    frame = Frame(index=0, sequence=0, step=0, time=0.0, camera=shown, categories=CATEGORIES, objects=whole,
+                  rgb=np.zeros((480, 640, 3), dtype=np.uint8), parameters={}, values={})  # fmt: skip
+    form = Kitti()
+    (line,), _ = form.lines(frame, {k: str(k) for k in range(len(CATEGORIES))})
+    numbers = [float(x) for x in line.split(" ")[4:]]
+    (tmp_path / "calib.txt").write_text(form.calibration(shown))
+    h, w, length, x, y, z, turn = numbers[4:]
+    drawn = np.concatenate([kitti_corners(h, w, length, [x, y, z], turn), np.ones((8, 1))], axis=1)
+    drawn = drawn @ kitti_projection(tmp_path / "calib.txt").T
+    places = drawn[:, :2] / drawn[:, 2:]
+    assert np.abs(np.concatenate([places.min(axis=0), places.max(axis=0)]) - numbers[:4]).max() < 0.02  # of 0.1 mm
+    # one pixel has the area 1; at the border what is beyond the pixels' centres is cut off
+    (line,), _ = Kitti(boxes="visible").lines(frame, {k: str(k) for k in range(len(CATEGORIES))})
+    assert line.split(" ")[4:8] == ["9.5000", "9.5000", "10.5000", "10.5000"]
+    assert in_indices(np.array([[0.0, 0, 640, 480]]), size).tolist() == [[0, 0, 639, 479]]
 
 
 def test_kitti_says_what_tilt_loses(frames: list[Frame], source: Source, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import types
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, NewType, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 M = TypeVar("M", bound=BaseModel)
 R = TypeVar("R", bound="DataclassInstance")
+#: an option that is a part of a whole, from 0 to 1
+Share = NewType("Share", float)
 
 
 class Strict(BaseModel):
@@ -53,7 +55,7 @@ def read_yaml(path: str | Path, model: type[M]) -> M:
 def with_options(record: R, options: Mapping[str, Any], name: str) -> R:
     """Return a frozen record of options with some changed; `name` is whose options they are, in errors.
 
-    Options are numbers above 0, tuples of them, truth values, texts, and strings of a `Literal`.
+    Options are numbers above 0, tuples of them, parts of a whole, truth values, texts, and strings of a `Literal`.
     """
     kinds = {f.name: get_type_hints(type(record))[f.name] for f in fields(record)}
     changes = {}
@@ -78,6 +80,10 @@ def _option(what: str, kind: Any, value: Any) -> Any:
         if not isinstance(value, bool):
             raise InputError(f"{what}: expected true or false, got {value!r}")
         return value
+    if kind is Share:
+        if not (_positive(value) and value <= 1) and (value != 0 or isinstance(value, bool)):
+            raise InputError(f"{what}: expected a part of the whole, from 0 to 1, got {value!r}")
+        return float(value)
     if get_origin(kind) is tuple:
         values = value if isinstance(value, list | tuple) else [value]
         if not values or not all(map(_positive, values)):

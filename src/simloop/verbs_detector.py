@@ -9,6 +9,7 @@ from typing import Any
 
 from simloop import terminal
 from simloop.config import parsed_pairs, with_options
+from simloop.data.held_out import HELD_OUT, held_out
 from simloop.data.store import Dataset
 from simloop.errors import InputError, MissingExtraError, unknown
 from simloop.frames import Category, Frame
@@ -17,16 +18,13 @@ from simloop.learn.detector.precision import average_precision
 from simloop.progress import Progress, silent
 from simloop.runs import POLICY, TRAINING, Resume, Run, read_run
 
-#: what of a dataset is not learned from, and what a detector is scored on
-_HELD_OUT = 0.1
-
 
 @dataclass(frozen=True)
 class Part:
     """Some photographs of a dataset."""
 
     dataset: Dataset
-    numbers: range
+    numbers: Sequence[int]
 
     @property
     def categories(self) -> tuple[Category, ...]:
@@ -40,15 +38,15 @@ class Part:
 
 
 def parts(dataset: Dataset) -> tuple[Part, Part]:
-    """What is learned from, and the last scenes, which are held out; a scene is never in both."""
+    """What is learned from, and what is held out; a scene is never in both."""
     request = dataset.request
     in_scene = request.views * request.length * len(request.cameras)
-    scenes = -(-len(dataset) // in_scene)
-    if scenes < 2:
+    sides: tuple[list[int], list[int]] = [], []
+    for number in range(len(dataset)):
+        sides[held_out(number // in_scene)].append(number)
+    if not sides[True]:
         raise InputError(f"{dataset.folder}: one scene only; a detector needs others to be scored on")
-    held_out = max(1, round(_HELD_OUT * scenes))
-    cut = (scenes - held_out) * in_scene
-    return Part(dataset, range(cut)), Part(dataset, range(cut, len(dataset)))
+    return Part(dataset, sides[False]), Part(dataset, sides[True])
 
 
 def is_detector(folder: str | Path) -> bool:
@@ -106,10 +104,11 @@ def train_detector(
 
     if any(find_spec(package) is None for package in learner.needs):
         raise MissingExtraError("learner 'detector'", "learn")
-    learned_from, held_out = parts(dataset)
+    learned_from, others = parts(dataset)
     configuration = {
         "detector": {"options": vars(learner), "seed": seed},
         "dataset": {"hash": dataset.manifest.hash, "photographs": len(dataset), "world": dataset.world},
+        "held out": HELD_OUT,
     }
     with Run.open(folder, configuration, resume=resume) as run:
 
@@ -120,7 +119,7 @@ def train_detector(
 
         record = run.stage("train", compute)
         model = Model.load(folder / POLICY)
-        scores = run.stage("scores", lambda: {"scenes that were held out": scored(model, held_out, progress)})
+        scores = run.stage("scores", lambda: {"scenes that were held out": scored(model, others, progress)})
         run.stage("versions", lambda: {**dataset.versions, **learner.versions()})
     return DetectorResult(folder, model.names, record["history"], scores)
 

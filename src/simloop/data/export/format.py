@@ -19,7 +19,6 @@ from simloop.data.png import encode
 from simloop.data.store import Dataset
 from simloop.errors import InputError
 from simloop.frames import Category, Frame, Objects
-from simloop.parameters import Array
 from simloop.progress import Progress
 
 #: s, between two words on how far it is
@@ -148,9 +147,3 @@ def mask_of(frame: Frame, wanted_by: str) -> NDArray[np.uint16]:
             f"frame {frame.index}: has no instance mask, and {wanted_by} needs one; generate with --passes instances"
         )
     return frame.instances
-
-
-def clipped(boxes: Array, size: tuple[int, int]) -> Array:
-    """Boxes (n, 4) cut to an image of (width, height)."""
-    width, height = size
-    return np.clip(boxes, 0, [width, height, width, height])

@@ -3,9 +3,10 @@
 A line is: type, truncated, occluded, alpha, box (left, top, right, bottom), height, width, length, location (x, y, z),
 rotation_y.
 
-- Places in the image are pixel indices from 0: the box ends with the last pixel, and P2 has its centre 0.5 less than
-  image coordinates. The box is around the whole object inside the image, hidden or not; `boxes=visible` gives the one
-  around what is seen.
+- Places in the image are pixel indices from 0, at the pixels' centres: 0.5 less than image coordinates, in P2 and in
+  boxes. A box's ends are places, not pixels: the devkit takes right - left for its width, and P2 projects the 3-D box
+  into it. Boxes are cut to the first and the last pixel's centre, as KITTI's own are (0 to width - 1). They are around
+  the whole object, hidden or not; `boxes=visible` gives those around what is seen.
 - Location is the middle of the 3-D box's bottom, m, in the camera's axes (right, down, forward); rotation_y turns about
   the axis down, and is 0 where the object's length points right.
 - A box of KITTI stands upright in the camera's axes: of an object that is tilted against them only the turn about the
@@ -25,7 +26,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from simloop.data.export.format import Format, Source, clipped, seen_things, shots
+from simloop.data.export.format import Format, Source, seen_things, shots
 from simloop.errors import DataWarning, count
 from simloop.frames import Camera, Category, Frame, Objects
 from simloop.parameters import Array
@@ -92,13 +93,12 @@ class Kitti(Format):
         """The lines of one image, and how far each object is from upright, (n,) rad."""
         objects = seen_things(frame)
         whole = np.where(np.isfinite(objects.amodal), objects.amodal, objects.boxes)
-        boxes = clipped(whole, frame.camera.size) if self.boxes == "amodal" else objects.boxes
+        boxes = in_indices(whole if self.boxes == "amodal" else objects.boxes, frame.camera.size)
         place, turn, sides, tilt = upright(objects, *self.axes(frame.camera))
         lines = []
         for i in range(len(objects)):
-            u0, v0, u1, v1 = boxes[i]
             alpha = _wrapped(turn[i] - np.arctan2(place[i, 0], place[i, 2]))
-            numbers = [alpha, u0, v0, max(u1 - 1, u0), max(v1 - 1, v0), *sides[i], *place[i], turn[i]]
+            numbers = [alpha, *boxes[i], *sides[i], *place[i], turn[i]]
             lines.append(
                 f"{types[int(objects.categories[i])]} {objects.truncation[i]:.4f} {occlusion(objects.visible[i])} "
                 + " ".join(f"{x:.4f}" for x in numbers)
@@ -119,6 +119,12 @@ class Kitti(Format):
         rows = {f"P{k}": projection for k in range(4)}
         rows |= {"R0_rect": np.eye(3), "Tr_velo_to_cam": _SCANNER, "Tr_imu_to_velo": np.eye(3, 4)}
         return "".join(f"{name}: {' '.join(f'{x:.12e}' for x in m.ravel())}\n" for name, m in rows.items())
+
+
+def in_indices(boxes: Array, size: tuple[int, int]) -> Array:
+    """Boxes (n, 4) of image coordinates in pixel indices, cut to the first and last pixels' centres."""
+    width, height = size
+    return np.clip(boxes - 0.5, 0, [width - 1, height - 1, width - 1, height - 1])
 
 
 def upright(objects: Objects, origin: Array, axes: Array) -> tuple[Array, Array, Array, Array]:

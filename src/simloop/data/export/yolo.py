@@ -16,8 +16,10 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
+from simloop.config import Share
 from simloop.data.export.format import Format, Source, mask_of, seen_things, shots, things_of
 from simloop.data.export.masks import outline
+from simloop.data.held_out import HELD_OUT, held_out
 from simloop.frames import Frame, Objects
 from simloop.parameters import Array
 from simloop.progress import Progress
@@ -29,14 +31,14 @@ class Yolo(Format):
 
     Attributes:
         labels: boxes for detection, polygons for segmentation.
-        validation: the part of the scenes that is for validation; all views of a scene are on the same side.
+        validation: the part of the scenes that is for validation, from 0 to 1; all views of a scene are on one side.
     """
 
     name: ClassVar[str] = "yolo"
     summary: ClassVar[str] = "a text file for each image: boxes, or polygons around masks"
 
     labels: Literal["boxes", "polygons"] = "boxes"
-    validation: float = 0.1
+    validation: Share = HELD_OUT
 
     def write(self, source: Source, folder: Path, progress: Progress) -> dict[str, Any]:
         for kind in ("images", "labels"):
@@ -45,7 +47,7 @@ class Yolo(Format):
         classes = things_of(source.categories)
         written = {"train": 0, "val": 0, "objects": 0}
         for shot in shots(source, progress, self.name):
-            split = "val" if self.validates(shot.frame.sequence // source.views) else "train"
+            split = "val" if held_out(shot.frame.sequence // source.views, self.validation) else "train"
             shot.write_png(folder / "images" / split / f"{shot.stem}.png")
             lines = self.lines(shot.frame, classes)
             (folder / "labels" / split / f"{shot.stem}.txt").write_text("".join(lines), encoding="utf-8")
@@ -53,11 +55,6 @@ class Yolo(Format):
             written["objects"] += len(lines)
         self._write_names(source, folder, classes, validated=written["val"] > 0)
         return written
-
-    def validates(self, scene: int) -> bool:
-        """Whether a scene is for validation: every tenth one, if a tenth of them is."""
-        part = min(self.validation, 1.0)
-        return int((scene + 1) * part + 1e-9) > int(scene * part + 1e-9)
 
     def lines(self, frame: Frame, classes: dict[int, int]) -> list[str]:
         """The lines of one image."""
