@@ -25,6 +25,7 @@ NAMES = (
     "wall_clock",
     "frames",
     "detector",
+    "real_driving",
     "startup",
     "new_user",
 )

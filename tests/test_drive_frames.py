@@ -11,7 +11,8 @@ from simloop.randomness import stream
 from simloop.worlds import get_world
 from simloop.worlds.drive import raster
 from simloop.worlds.drive.look import UNIFORMS, camera_of, look_space, uniforms
-from simloop.worlds.drive.photos import SURFACES, Begin, Geometry, labels_at
+from simloop.worlds.drive.photos import SURFACES, Geometry, labels_at
+from simloop.worlds.drive.ride import Begin
 from simloop.worlds.drive.road import Road, closed_road, open_road
 from simloop.worlds.drive.scene import Scene, make_scene
 
@@ -195,3 +196,16 @@ def test_surfaces_come_first() -> None:
     assert [SURFACES.index(s) + 1 for s in ("ground", "road", "line", "kerb")] == [
         raster.GROUND, raster.ROAD, raster.LINE, raster.KERB,
     ]  # fmt: skip
+
+
+def test_a_sequence_is_a_ride() -> None:
+    """Frames of a sequence follow each other along the road at the car's speed, and come back to the line."""
+    request = Request(size=(16, 12), passes=(), length=30, rate=10.0)
+    point = values(start__offset=0.3, car__speed=5)
+    drawn = type(WORLD.distributions()["default"])(WORLD.parameters, [point[n] for n in WORLD.parameters.names])
+    frames = list(WORLD.frames([3], request=request, distribution=drawn, seed=2))
+    assert [f.step for f in frames] == list(range(30))
+    places = np.array([f.camera.position[:2] for f in frames])
+    assert np.linalg.norm(np.diff(places, axis=0), axis=1) == pytest.approx(0.5, abs=0.1)
+    off = np.abs([f.values["line_offset"] for f in frames])
+    assert off[-1] < max(0.3 * off[0], 0.2)

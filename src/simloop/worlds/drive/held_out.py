@@ -8,24 +8,22 @@ the fast renderer does not have. The camera is mounted as the default look of `d
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from simloop.distributions import Distribution, Point, Product, Uniform
-from simloop.frames import Frame, Request
+from simloop.frames import Camera, Frame, Request
 from simloop.parameters import Array, ParameterSpace
 from simloop.randomness import stream
-from simloop.worlds.drive.expert import pursue
 from simloop.worlds.drive.look import camera_of
 from simloop.worlds.drive.look import look_space as fast_look_space
-from simloop.worlds.drive.mujoco_scene import CAMERA, describe, positions
+from simloop.worlds.drive.mujoco_scene import CAMERA, describe, movers, state
 from simloop.worlds.drive.parameters import TABLE
-from simloop.worlds.drive.photos import SURFACES, Begin, labels_at
+from simloop.worlds.drive.photos import SURFACES, labels_at
+from simloop.worlds.drive.ride import Begin, Ride, ride
 from simloop.worlds.drive.scene import KINDS, Scene, make_scene
-from simloop.worlds.drive.vehicle import FORM, STATE, advance
 from simloop.worlds.drive.world import Drive
 from simloop.worlds.photograph import look_distributions, look_space, photographs
 from simloop.worlds.staged import Instance, Staged
@@ -44,25 +42,6 @@ _LYING = "clutter.count"
 #: m before the car, where what lights and haze take for the middle of the scene is
 _AHEAD = 12.0
 _CORNERS = np.array([[i, j, k] for i in (-1, 1) for j in (-1, 1) for k in (-1, 1)], dtype=float)
-
-
-@dataclass(frozen=True, eq=False)
-class Ride:
-    """A scene and a car in it, at times `dt` s apart.
-
-    Attributes:
-        scene: the scene.
-        places: (T, 3) x, y, m, and heading, rad, of the car.
-        along: (T,) m, how far along the road it is.
-        speeds: (T,) m/s.
-        dt: s.
-    """
-
-    scene: Scene
-    places: Array
-    along: Array
-    speeds: Array
-    dt: float
 
 
 class HeldOut(Drive):
@@ -109,23 +88,32 @@ class HeldOut(Drive):
         """Scene `number` and the ride of a car through it; its views share where the car is."""
         row = self.parameters.check(row)[0]
         ride = _ride(tuple(row.tolist()), number, seed, request.views, request.length, request.rate)
-        eye = camera_of(mounted(), request.size, np.zeros(3))
-        spec, movers = describe(ride.scene, eye)
-        x, y, heading = ride.places[0]
-        spec.stat.center = [x + _AHEAD * np.cos(heading), y + _AHEAD * np.sin(heading), 0]
-        qpos = [
-            np.concatenate([positions(place[None]), positions(ride.scene.places(k * ride.dt)[movers])])
-            for k, place in enumerate(ride.places)
-        ]
-        seen = instances(spec, ride.scene)
-        painted = [name for i in seen if i.category in ("line", "kerb") for name in i.geoms]
-        return Staged(spec, np.array(qpos), seen, fisheyes={CAMERA: eye}, kept=tuple(painted))
+        times = np.arange(len(ride.places), dtype=np.float64) * ride.dt
+        return stage(ride.scene, camera_of(mounted(), request.size, np.zeros(3)), ride.places, times)
 
 
 def mounted() -> dict[str, float]:
     """How the camera is mounted: the default of what `drive` looks like."""
     space = fast_look_space()
     return dict(zip(space.names, space.default.tolist(), strict=True))
+
+
+def stage(scene: Scene, eye: Camera, places: Array, times: Array) -> Staged:
+    """A scene before the camera of a car, which is at places (T, 3), m and rad, at times (T,), s.
+
+    Args:
+        scene: the scene.
+        eye: the camera of a car at the origin.
+        places: where the car is.
+        times: when.
+    """
+    spec, moving = describe(scene, eye), movers(scene)
+    x, y, heading = places[0]
+    spec.stat.center = [x + _AHEAD * np.cos(heading), y + _AHEAD * np.sin(heading), 0]
+    qpos = [state(scene, moving, place, time) for place, time in zip(places, times.tolist(), strict=True)]
+    seen = instances(spec, scene)
+    painted = [name for i in seen if i.category in ("line", "kerb") for name in i.geoms]
+    return Staged(spec, np.array(qpos), seen, fisheyes={CAMERA: eye}, kept=tuple(painted))
 
 
 def _mounted(look: Uniform) -> Distribution:
@@ -166,18 +154,4 @@ def _ride(values: tuple[float, ...], number: int, seed: int, views: int, length:
     named = dict(zip((row.parameter.name for row in TABLE), values, strict=True))
     scene = make_scene(named, stream(seed, "drive", "scene", number))
     begin = Begin.of(scene, named, stream(seed, "drive", "start", number * views))
-    state = np.zeros(len(STATE))
-    state[:3], state[3] = begin.place(scene), named["car.speed"]
-    form = np.array([named[name] for name in FORM])
-    ahead = np.array([named["expert.lookahead"] * scene.road.lane_width])
-    states = [state.copy()]
-    for _ in range(length - 1):
-        steering = pursue(
-            scene.road, state[None, :2], state[None, 2], ahead, scene.line, named["car.wheelbase"], named["car.turn"]
-        )
-        advance(state, form, steering[0], 0.0, 1.0, 1 / rate)
-        states.append(state.copy())
-    seen = np.array(states)
-    along = scene.road.locate(seen[:, :2])[0]
-    along[0] = begin.along
-    return Ride(scene, seen[:, :3], along, seen[:, 3], 1 / rate)
+    return ride(scene, named, begin, length, rate)

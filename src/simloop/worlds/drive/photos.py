@@ -25,7 +25,8 @@ from simloop.sensor import encoded, sense, sense_depth
 from simloop.worlds.drive import raster
 from simloop.worlds.drive.expert import line_at, steer_to
 from simloop.worlds.drive.look import camera_of, look_space, uniforms
-from simloop.worlds.drive.scene import AHEAD, BEHIND, KINDS, Scene, make_scene
+from simloop.worlds.drive.ride import Begin, ride
+from simloop.worlds.drive.scene import KINDS, Scene, make_scene
 from simloop.worlds.labels import in_view, tight_boxes, truncation
 from simloop.worlds.photograph import Looks
 
@@ -170,33 +171,6 @@ class Dress:
         return encoded(np.ascontiguousarray((light * gain).transpose(2, 0, 1), dtype=np.float32))
 
 
-@dataclass(frozen=True, eq=False)
-class Begin:
-    """Where a car starts: how far along the road, how far left of the wanted line, m, and how far turned, rad."""
-
-    along: float
-    beside: float
-    turned: float
-
-    @classmethod
-    def of(cls, scene: Scene, values: Mapping[str, float], rng: np.random.Generator) -> Begin:
-        """A random start."""
-        road = scene.road
-        last = road.length if road.closed else max(road.length - AHEAD, BEHIND + 1)
-        errors = np.clip(rng.standard_normal(2), -2.5, 2.5)
-        return cls(
-            float(rng.uniform(0 if road.closed else BEHIND, last)),
-            float(errors[0] * values["start.offset"] * road.lane_width),
-            float(errors[1] * values["start.heading"]),
-        )
-
-    def place(self, scene: Scene) -> Array:
-        """(3,) x, y, m, and heading, rad."""
-        wanted = line_at(scene.road, scene.line, np.array([self.along]))
-        place, heading, _ = scene.road.at(np.array([self.along]), wanted + self.beside)
-        return np.array([*place[0], heading[0] + self.turned])
-
-
 def labels_at(scene: Scene, values: Mapping[str, float], s: float, place: Array, speed: float) -> dict[str, float]:
     """What is known of a car at a place (3,), `s` m along the road: what an expert does, where it is in its lane."""
     road = scene.road
@@ -250,22 +224,22 @@ def _sequence(
     seen = next(looks.rows(sequence))
     dress = Dress.of(seen, scene, looks.stream_of(sequence, "texture"))
     begin = Begin.of(scene, values, stream(seed, "drive", "start", sequence))
-    parameters = {**values, **seen}
-    place, speed, time = begin.place(scene), values["car.speed"], 0.0
-    index = sequence * request.length
-    camera = camera_of(seen, request.size, place)
-    light, depth, instances = geometry.render(camera, dress.numbers, dress.lamps, dress.recolour, time)
-    streams = looks.noise_of(index, camera.name)
-    images: dict[str, Any] = {"rgb": sense(dress.picture(light), seen, streams("rgb"))}
-    near = depth.astype(np.float32)
-    if "depth" in request.passes:
-        images["depth"] = near
-    if "depth_sensed" in request.passes:
-        images["depth_sensed"] = sense_depth(near, seen, streams("depth"))
-    if "instances" in request.passes:
-        images["instances"] = instances
-    yield Frame(
-        index=index, sequence=sequence, step=0, time=time, camera=camera, categories=CATEGORIES,
-        objects=geometry.objects(camera, instances, time), parameters=parameters,
-        values=labels_at(scene, values, begin.along, place, speed), **images,
-    )  # fmt: skip
+    taken = ride(scene, values, begin, request.length, request.rate)
+    for step in range(request.length):
+        index, time, place = sequence * request.length + step, step / request.rate, taken.places[step]
+        camera = camera_of(seen, request.size, place)
+        light, depth, instances = geometry.render(camera, dress.numbers, dress.lamps, dress.recolour, time)
+        streams = looks.noise_of(index, camera.name)
+        images: dict[str, Any] = {"rgb": sense(dress.picture(light), seen, streams("rgb"))}
+        near = depth.astype(np.float32)
+        if "depth" in request.passes:
+            images["depth"] = near
+        if "depth_sensed" in request.passes:
+            images["depth_sensed"] = sense_depth(near, seen, streams("depth"))
+        if "instances" in request.passes:
+            images["instances"] = instances
+        yield Frame(
+            index=index, sequence=sequence, step=step, time=time, camera=camera, categories=CATEGORIES,
+            objects=geometry.objects(camera, instances, time), parameters={**values, **seen},
+            values=labels_at(scene, values, float(taken.along[step]), place, float(taken.speeds[step])), **images,
+        )  # fmt: skip
