@@ -413,7 +413,7 @@ class Product(Distribution):
     """Independent distributions over parts of a space, side by side: a fit, and by hand what it says nothing about.
 
     Args:
-        space: the parameters of all parts, in order; None to take them from the parts.
+        space: the parameters of all parts, in any order; None to take them as the parts have them.
         parts: distributions, or what `to_dict` stores of them.
     """
 
@@ -422,11 +422,14 @@ class Product(Distribution):
     def __init__(self, space: ParameterSpace | None, parts: Sequence[Any]) -> None:
         self.parts = tuple(p if isinstance(p, Distribution) else Distribution.from_dict(p) for p in parts)
         joined = ParameterSpace([q for p in self.parts for q in p.space])
-        if space is not None and space != joined:
+        space = joined if space is None else space
+        if sorted(space.names) != sorted(joined.names) or any(joined[p.name] != p for p in space):
             raise InputError(
                 f"the parts of a product are over {', '.join(joined.names)}, its space is {', '.join(space.names)}"
             )
-        super().__init__(joined)
+        super().__init__(space)
+        #: of each parameter of the space, its column where the parts stand side by side
+        self._columns = [joined.index(name) for name in space.names]
 
     @property
     def has_density(self) -> bool:  # type: ignore[override]
@@ -434,14 +437,14 @@ class Product(Distribution):
         return all(p.has_density for p in self.parts)
 
     def sample(self, n: int, rng: np.random.Generator) -> Array:
-        return np.concatenate([p.sample(n, rng) for p in self.parts], axis=1)
+        return np.concatenate([p.sample(n, rng) for p in self.parts], axis=1)[:, self._columns]
 
     @property
     def mean(self) -> Array:
-        return np.concatenate([p.mean for p in self.parts])
+        return np.concatenate([p.mean for p in self.parts])[self._columns]
 
     def log_prob(self, rows: ArrayLike) -> Array:
-        x = np.atleast_2d(np.asarray(rows, dtype=float))
+        x = np.atleast_2d(np.asarray(rows, dtype=float))[:, np.argsort(self._columns)]
         ends = np.cumsum([len(p.space) for p in self.parts])[:-1]
         return np.asarray(sum(p.log_prob(r) for p, r in zip(self.parts, np.split(x, ends, axis=1), strict=True)))
 

@@ -14,9 +14,10 @@ import time
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from importlib.util import find_spec
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from simloop.adapt.comparison import Comparison
+from simloop.adapt.discrepancy import AnyDiscrepancy
 from simloop.distributions import Distribution, Normal
 from simloop.errors import InputError, MissingExtraError
 from simloop.progress import Progress, silent
@@ -63,7 +64,7 @@ class Books:
     """
 
     def __init__(
-        self, comparison: Comparison, seed: int, budget: int | None, checkpoint: Checkpoint | None, progress: Progress
+        self, comparison: AnyDiscrepancy, seed: int, budget: int | None, checkpoint: Checkpoint | None, progress: Progress
     ) -> None:
         self.seed, self.budget, self.progress = seed, budget, progress
         self._comparison, self._checkpoint = comparison, checkpoint
@@ -121,13 +122,15 @@ class Method(ABC):
     name: ClassVar[str]
     #: the world's own distribution that the method starts from: "prior" or "search"
     starts_from: ClassVar[str] = "prior"
+    #: the least that it asks of a comparison: `Discrepancy` where it only asks how far rows are from reality
+    works_on: ClassVar[type] = Comparison
     #: packages that the method imports, and the extra that brings them
     needs: ClassVar[tuple[str, ...]] = ()
     extra: ClassVar[str] = ""
 
     def fit(
         self,
-        comparison: Comparison,
+        comparison: AnyDiscrepancy,
         prior: Normal,
         *,
         seed: int = 0,
@@ -138,7 +141,7 @@ class Method(ABC):
         """Fit a distribution.
 
         Args:
-            comparison: the world and the recordings.
+            comparison: the world and the recordings, or what else the method works on.
             prior: where the search starts, or what is believed before the data.
             seed: of everything random.
             budget: the largest number of windows to simulate; None for the method's own.
@@ -146,8 +149,10 @@ class Method(ABC):
             progress: told of each iteration.
         """
         self.check_installed()
+        if not isinstance(comparison, self.works_on):
+            raise InputError(f"method '{self.name}' replays recordings, and images cannot be replayed; use simopt or cem")
         books = Books(comparison, seed, budget, checkpoint, progress)
-        distribution, diagnostics = self.adapt(comparison, prior, books)
+        distribution, diagnostics = self.adapt(cast(Comparison, comparison), prior, books)
         return Adaptation(self.name, distribution, books.state.get("history", []), diagnostics, **books.spent())
 
     @abstractmethod

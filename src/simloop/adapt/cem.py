@@ -20,7 +20,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from simloop.adapt.adaptation import Books, Method
-from simloop.adapt.comparison import Comparison
+from simloop.adapt.discrepancy import AnyDiscrepancy, Discrepancy
 from simloop.distributions import Normal
 from simloop.errors import InputError
 from simloop.randomness import stream
@@ -43,6 +43,7 @@ class CrossEntropy(Method):
 
     name: ClassVar[str] = "cem"
     starts_from: ClassVar[str] = "search"
+    works_on: ClassVar[type] = Discrepancy
 
     iterations: int = 20
     samples: int = 200
@@ -52,11 +53,11 @@ class CrossEntropy(Method):
     horizon: float = 0.2
     cost: Literal["discrepancy", "distance"] = "discrepancy"
 
-    def adapt(self, comparison: Comparison, prior: Normal, books: Books) -> tuple[Normal, dict[str, Any]]:
+    def adapt(self, comparison: AnyDiscrepancy, prior: Normal, books: Books) -> tuple[Normal, dict[str, Any]]:
         if self.elite > 1 or self.smoothing > 1:
             raise InputError("cem: options 'elite' and 'smoothing' are fractions, at most 1")
         space = prior.space
-        windows = comparison.cut(min(self.horizon, comparison.replay.longest_window))
+        windows = comparison.cut(min(self.horizon, comparison.longest_window))
         count = min(self.windows, len(windows))
         iterations = books.affordable(self.name, self.iterations, self.samples, count)
         kept = max(2, round(self.elite * self.samples))

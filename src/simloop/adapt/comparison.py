@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike
 
+from simloop.adapt.discrepancy import Discrepancy
 from simloop.gap.simopt_discrepancy import TOLERANCE, filtered_norms
 from simloop.parameters import Array
 from simloop.targets.target import Target
@@ -16,7 +17,7 @@ from simloop.trajectories import difference, tangents
 from simloop.worlds.world import Segments, World
 
 
-class Comparison:
+class Comparison(Discrepancy[Windows]):
     """Replays windows of a target's recordings in a world, and counts what it simulated.
 
     Args:
@@ -33,6 +34,10 @@ class Comparison:
         self.every = max(every, world.control_dt)
         self.rollouts = 0
         self.simulated_seconds = 0.0
+
+    @property
+    def longest_window(self) -> float:
+        return self.replay.longest_window
 
     def cut(self, horizon: float, *, stride: float | None = None) -> Windows:
         """Cut windows of `horizon` s, one each `stride` s (default: not overlapping), compared each `every` s."""

@@ -20,7 +20,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from simloop.adapt.adaptation import Books, Method
-from simloop.adapt.comparison import Comparison
+from simloop.adapt.discrepancy import AnyDiscrepancy, Discrepancy
 from simloop.distributions import Normal
 from simloop.errors import InputError
 from simloop.parameters import Array
@@ -45,6 +45,7 @@ class SimOpt(Method):
 
     name: ClassVar[str] = "simopt"
     starts_from: ClassVar[str] = "search"
+    works_on: ClassVar[type] = Discrepancy
 
     iterations: int = 12
     samples: int = 400
@@ -54,7 +55,7 @@ class SimOpt(Method):
     horizon: float = 0.2
     covariance: Literal["full", "scaled"] = "full"
 
-    def adapt(self, comparison: Comparison, prior: Normal, books: Books) -> tuple[Normal, dict[str, Any]]:
+    def adapt(self, comparison: AnyDiscrepancy, prior: Normal, books: Books) -> tuple[Normal, dict[str, Any]]:
         space = prior.space
         windows = comparison.cut(self.horizon)
         count = min(self.windows, len(windows))
