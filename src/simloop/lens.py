@@ -22,7 +22,7 @@ from simloop.parameters import Array
 
 _T = TypeVar("_T", bound=np.generic)
 #: rad, the widest slice of a wide view that one pinhole camera sees
-_SLICE = 1.35
+_SLICE = 1.5
 
 
 class Lens:
@@ -158,7 +158,7 @@ class Facets:
         rgb, depth = facets.blend(pictures), facets.depth(depths)
 
     A pinhole camera that sees 125 degrees has most of its pixels at its sides. Each of these sees a slice of less than
-    80 degrees, everywhere as finely as the fisheye does in its middle. Where the lens sees nothing there is 0.
+    86 degrees, everywhere as finely as the fisheye does in its middle. Where the lens sees nothing there is 0.
 
     Args:
         camera: what the picture shall be taken by.

@@ -206,6 +206,15 @@ class Canvas:
         mujoco.mjr_readPixels(self._rgb, None, self._rect, context)
         return self._rgb[::-1].copy()
 
+    def colour_and_depth(self) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        """What is seen, and how far away it is, m, in one pass; what is nothing is as far as anything is drawn."""
+        import mujoco
+
+        context = self.context
+        mujoco.mjr_render(self._rect, self._scene, context)
+        mujoco.mjr_readPixels(self._rgb, self._depth, self._rect, context)
+        return self._rgb[::-1].copy(), self._metres()
+
     def surfaces(self) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
         """Depth (height, width), m, 0 where nothing is seen; and the number of the geom that is seen there, or -1."""
         import mujoco
@@ -220,11 +229,14 @@ class Canvas:
         mujoco.mjr_readPixels(self._rgb, self._depth, self._rect, context)
         red, green, blue = (self._rgb[::-1, :, k].astype(np.int32) for k in range(3))
         geoms = self._drawn()[red + (green << 8) + (blue << 16)]
+        return np.where(geoms >= 0, self._metres(), np.float32(0)), geoms
+
+    def _metres(self) -> NDArray[np.float32]:
+        """(height, width) m, the depth that was read last."""
         eye = self._scene.camera[0]
         near, far = float(eye.frustum_near), float(eye.frustum_far)
         # reversed depth: 1 at the near plane, 0 at the far one
-        depth = np.float32(near * far) / (np.float32(near) + self._depth[::-1] * np.float32(far - near))
-        return np.where(geoms >= 0, depth, np.float32(0)), geoms
+        return np.float32(near * far) / (np.float32(near) + self._depth[::-1] * np.float32(far - near))
 
     def _drawn(self) -> NDArray[np.int32]:
         """For each colour of an identity pass the geom that it stands for, -1 for none or what is no geom."""

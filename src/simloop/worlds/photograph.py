@@ -79,7 +79,7 @@ def photographs(
     """Yield the frames of sequences, in order; at each step one for each camera that is asked for."""
     cameras = chosen(world, request)
     drawn = Point(world.parameters) if distribution is None else distribution
-    looks = None if look is None or _changes_nothing(look) else Looks(look, request, seed)
+    looks = None if look is None or changes_nothing(look) else Looks(look, request, seed)
     seen = {} if look is None or looks is not None else dict(zip(look.space.names, look.mean.tolist(), strict=True))
     for number, group in itertools.groupby(sequences, key=lambda s: s // request.views):
         row = drawn.sample(1, stream(seed, "frames", "scene", number))[0]
@@ -91,7 +91,7 @@ def photographs(
                 yield from _sequence(studio, sequence, own, looks, request)
 
 
-def _changes_nothing(look: Distribution) -> bool:
+def changes_nothing(look: Distribution) -> bool:
     """Whether a look is always the scene as the world made it, so that it need not be dressed."""
     return isinstance(look, Point) and bool((look.value == look.space.default).all())
 
@@ -257,21 +257,27 @@ class Studio:
                     replace(eye, intrinsics=_zoomed(eye, 1 / values["camera.view"]), distortion=bent)
                 )
             elif any(distortion):
-                view = self._stand(self.data, 0, camera)
+                view = self._stand(self.data, self._staged.qpos[0], camera)
                 self._lenses[camera] = lens = Lens(replace(view, distortion=distortion))
                 see_as(self.model, self.model.camera(camera).id, lens.fovy)
 
     def picture(self, step: int, camera: str) -> NDArray[np.uint8]:
         """(height, width, 3) what the camera sees at a step of the motion, and nothing else about it."""
-        view = self._stand(self.data, step, camera)
-        return self._colour(camera, view)
+        return self.glimpse(self._staged.qpos[step], camera)
+
+    def glimpse(self, qpos: Array, camera: str) -> NDArray[np.uint8]:
+        """(height, width, 3) what the camera sees of any state (nq,) of the scene, through haze and lens."""
+        view, lens = self._stand(self.data, qpos, camera), self._lenses.get(camera)
+        rgb = self._colour(camera, view, hazed=True)
+        return rgb if lens is None else lens.blend(rgb)
 
     def shoot(self, step: int, camera: str) -> Shot:
         """Photograph a step of the motion."""
         self._check_perspective(camera)
         passes = self._request.passes
-        view, lens = self._stand(self.data, step, camera), self._lenses.get(camera)
-        rgb = self._colour(camera, view)
+        qpos, lens = self._staged.qpos[step], self._lenses.get(camera)
+        view = self._stand(self.data, qpos, camera)
+        rgb = self._colour(camera, view, hazed=False)
         depth, geoms = self._surfaces(camera, view)
         if self._applied is not None:
             rgb = self._applied.hazed(rgb, depth)
@@ -291,16 +297,22 @@ class Studio:
             images["flow"] = self._flow(step, camera, view, geoms, depth)
         return Shot(view, images)
 
-    def _colour(self, camera: str, view: Camera) -> Image:
+    def _colour(self, camera: str, view: Camera, *, hazed: bool) -> Image:
         """(H, W, 3) what a camera sees of the state that the scene is in, through its fisheye but no other lens."""
         facets = self._facets.get(camera)
-        if facets is None:
-            return self.canvas.colour()
         pictures = []
-        for pinhole in facets.at(view):
+        for pinhole in () if facets is None else facets.at(view):
             self.canvas.aim(pinhole)
-            pictures.append(self.canvas.colour())
-        return facets.blend(pictures)
+            pictures.append(self._hazed() if hazed else self.canvas.colour())
+        if facets is not None:
+            return facets.blend(pictures)
+        return self._hazed() if hazed else self.canvas.colour()
+
+    def _hazed(self) -> Image:
+        """The canvas's picture through the haze of the look, if there is any."""
+        if self._applied is None or not self._applied.haze.density:
+            return self.canvas.colour()
+        return self._applied.hazed(*self.canvas.colour_and_depth())
 
     def _surfaces(self, camera: str, view: Camera) -> tuple[Image, Image]:
         """The depth and the geom that is seen at each pixel, as `Canvas.surfaces` has them."""
@@ -330,11 +342,11 @@ class Studio:
         """Names of instances that are not there in this look."""
         return frozenset() if self._applied is None else self._applied.absent
 
-    def _stand(self, data: mujoco.MjData, step: int, camera: str) -> Camera:
-        """Put the scene into a step's state, and look at it."""
+    def _stand(self, data: mujoco.MjData, qpos: Array, camera: str) -> Camera:
+        """Put the scene into a state (nq,), and look at it."""
         import mujoco
 
-        data.qpos[:] = self._staged.qpos[step]
+        data.qpos[:] = qpos
         mujoco.mj_kinematics(self.model, data)
         mujoco.mj_comPos(self.model, data)
         mujoco.mj_flex(self.model, data)
@@ -382,7 +394,7 @@ class Studio:
         """(H, W, 2) flow to the next step; NaN in the last one."""
         if step + 1 >= len(self._staged.qpos):
             return np.full((*geoms.shape, 2), np.nan, dtype=np.float32)
-        later = self._stand(self._next, step + 1, camera)
+        later = self._stand(self._next, self._staged.qpos[step + 1], camera)
         return self._labelled.flow(geoms, depth, (view, poses(self.data)), (later, poses(self._next)))
 
 

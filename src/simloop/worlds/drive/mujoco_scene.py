@@ -1,7 +1,8 @@
 """Scenes of world `drive` as MuJoCo draws them: the same road, lines and things, by another renderer.
 
-    spec, movers = describe(scene, camera)
-    staged = stage(world, row, number, seed, request)       # for `photograph.py`, which dresses, draws and labels it
+    spec = describe(scene, camera)
+    model = spec.compile()
+    data.qpos[:] = state(scene, movers(scene), place, time)
 
 Road, lines and kerbs are flat ribbons of triangles over an endless plane. They lie a little over each other, so that
 which is seen is no matter of rounding: by less than a hundredth of a camera's height.
@@ -112,11 +113,17 @@ def ribbon(road: Road, parts: Sequence[Strip], height: float) -> tuple[Array, ND
     return np.column_stack([points, np.full(count, height)]), np.concatenate(faces)
 
 
-def describe(scene: Scene, camera: Camera) -> tuple[mujoco.MjSpec, NDArray[np.int64]]:
-    """The scene as MuJoCo describes it, and the things (k,) that move.
+def movers(scene: Scene) -> NDArray[np.int64]:
+    """(k,) the things that move."""
+    moves = np.abs(np.diff(scene.tracks, axis=1)).max(axis=(1, 2), initial=0) > 0
+    return np.flatnonzero(moves)
+
+
+def describe(scene: Scene, camera: Camera) -> mujoco.MjSpec:
+    """The scene as MuJoCo describes it.
 
     The body `EGO`, which has no shape, carries the camera: where it stands on it, and how it is turned, is read from
-    `camera`, that of a car at the origin. It moves freely, and so do those things, in the order of their numbers.
+    `camera`, that of a car at the origin. It moves freely, and so do `movers`, in the order of their numbers.
     """
     import mujoco
 
@@ -138,10 +145,10 @@ def describe(scene: Scene, camera: Camera) -> tuple[mujoco.MjSpec, NDArray[np.in
     heights = {"road": ROAD, "kerb-0": KERB, "kerb-1": KERB}
     for name, parts in strips(scene).items():
         _add_ribbon(spec, name, *ribbon(scene.road, parts, heights.get(name, LINE)))
-    moves = np.abs(np.diff(scene.tracks, axis=1)).max(axis=(1, 2), initial=0) > 0
+    moving = set(movers(scene).tolist())
     for thing in range(len(scene)):
-        _add_thing(spec, scene, thing, moves=bool(moves[thing]))
-    return spec, np.flatnonzero(moves)
+        _add_thing(spec, scene, thing, moves=thing in moving)
+    return spec
 
 
 def _sky(spec: mujoco.MjSpec) -> None:
@@ -221,8 +228,13 @@ def quaternion(heading: float) -> Array:
     return np.array([np.cos(heading / 2), 0.0, 0.0, np.sin(heading / 2)])
 
 
-def positions(places: Array) -> Array:
-    """(7 n,) the numbers of free bodies at places (n, 3): x, y, m, and heading, rad."""
+def state(scene: Scene, moving: NDArray[np.int64], place: Array, time: float) -> Array:
+    """(nq,) the state of a described scene at a time, s, with the car at a place (3,): x, y, m, and heading, rad."""
+    return np.concatenate([_free(place[None]), _free(scene.places(time)[moving])])
+
+
+def _free(places: Array) -> Array:
+    """(7 n,) the numbers of free bodies at places (n, 3)."""
     out = np.zeros((len(places), 7))
     out[:, :2] = places[:, :2]
     out[:, 3], out[:, 6] = np.cos(places[:, 2] / 2), np.sin(places[:, 2] / 2)
