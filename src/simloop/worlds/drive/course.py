@@ -21,14 +21,11 @@ from numpy.typing import NDArray
 from simloop.parameters import Array
 from simloop.worlds.drive.channels import CHANNELS, PREVIEW
 from simloop.worlds.drive.compiled import compiled
+from simloop.worlds.drive.expert import COMFORT, GENTLE, USED
 from simloop.worlds.drive.road import Road
 from simloop.worlds.drive.vehicle import GRAVITY, advance
 
-#: m/s^2 sideways that an expert drives through a bend with, and the part of the grip that it uses at most
-COMFORT, USED = 3.0, 0.5
-#: the part of the largest braking that it slows down with
-GENTLE = 0.5
-#: m between two places ahead at which it looks at the bends
+#: m between two places ahead at which an expert looks at the bends
 _LOOK = 1.5
 #: m between two points of a line of which only what a car sees is known
 LOCAL = 0.5

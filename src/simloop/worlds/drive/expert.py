@@ -18,10 +18,20 @@ from simloop.worlds.drive.channels import AT
 from simloop.worlds.drive.road import Road
 
 if TYPE_CHECKING:
+    from simloop.worlds.drive.scene import Scene
     from simloop.worlds.environment import Environment
 
 #: s of driving that the point it steers to is ahead at least; s in which a wanted speed is nearly reached
 HURRY, SETTLE = 0.6, 0.3
+#: m/s^2 sideways that it drives through a bend with, the part of the grip that it uses at most, and the part of the
+#: largest braking that it slows down with
+COMFORT, USED, GENTLE = 3.0, 0.5, 0.5
+#: s from now at which it looks where things will be
+_SOON = (0.0, 0.5, 1.0, 1.5, 2.0)
+#: m, farther things do not matter
+_FAR = 60.0
+#: m from the rear axle to where it stops before a thing, half a car with a margin, and a margin to what stands
+_FRONT, _HALF_CAR, _PAST = 4.5, 1.1, 0.35
 
 
 def line_at(road: Road, offset_line: Array, s: ArrayLike) -> Array:
@@ -105,3 +115,42 @@ def predicted(states: Array, delay: Array) -> Array:
 def hold_speed(speed: Array, wanted: Array, most: Array) -> Array:
     """Throttle (n,) that brings speeds (n,) to the wanted ones, m/s, by accelerations of at most `most`, m/s^2."""
     return np.asarray(np.clip((wanted - speed) / (SETTLE * most), -1, 1))
+
+
+def clear_speed(scene: Scene, time: float, place: Array, s: float, braking: float) -> float:
+    """m/s, as fast as one may be at a place with what is, or will soon be, on the line ahead; infinite if it is free.
+
+    Things that move must be a car's width away from the line, those that stand only so far that the line leads past
+    them. A thing that drives along is followed, before all others one stops.
+
+    Args:
+        scene: the road, its line, and things.
+        time: s after the scene's start.
+        place: (2,) m, of the car.
+        s: m along the road, of the car.
+        braking: m/s^2.
+    """
+    soon = [scene.places(time + t) for t in _SOON]
+    near = np.linalg.norm(soon[0][:, :2] - place, axis=1) < _FAR
+    if not near.any():
+        return float("inf")
+    road, soon, (low, high) = scene.road, [places[near] for places in soon], scene.extents
+    half, best = ((high - low) / 2)[near], float("inf")
+    along = [road.locate(places[:, :2]) for places in soon]
+    step = along[1][0] - along[0][0]
+    if road.closed:
+        step = (step + road.length / 2) % road.length - road.length / 2
+    moved = np.linalg.norm(soon[1][:, :2] - soon[0][:, :2], axis=1) / _SOON[1]
+    for places, (at, beside) in zip(soon, along, strict=True):
+        _, heading, _ = road.at(at)
+        c, sn = np.abs(np.cos(places[:, 2] - heading)), np.abs(np.sin(places[:, 2] - heading))
+        long, wide = c * half[:, 0] + sn * half[:, 1], sn * half[:, 0] + c * half[:, 1]
+        on = np.abs(beside - line_at(road, scene.line, at)) < wide + np.where(moved > 0.1, _HALF_CAR, _PAST)
+        gap = (at - s) % road.length if road.closed else at - s
+        gap = np.where(road.closed & (gap > road.length / 2), gap - road.length, gap)
+        ahead = on & (gap > 0)
+        free = np.maximum(gap - long - _FRONT, 0)
+        follows = np.maximum(step / _SOON[1], 0) if places is soon[0] else 0.0
+        square = 2 * GENTLE * braking * free + follows**2
+        best = min(best, float(np.min(square[ahead], initial=np.inf)))
+    return float(np.sqrt(best))
