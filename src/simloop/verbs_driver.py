@@ -49,11 +49,9 @@ class DriverResult:
         )
         if self.selection:
             terminal.table(
-                ["adaptation", "reverse error", "gain", ""],
-                [[name, f"{s['reverse error']:.3f}",
-                  f"{s['gain']:+.3f} ± {s['doubt']:.3f}", "taken" if name == self.selection["taken"] else ""]
-                 for name, s in self.selection["scores"].items()],
-            )  # fmt: skip
+                ["adaptation", "reverse error", "gain", "leans", ""],
+                [self._row(name) for name in self.selection["scores"]],
+            )
             terminal.say(self.selection["why"])
         terminal.say(
             f"scenes that were held out ({self.scores['images']:,.0f} simulated images): MAE"
@@ -61,6 +59,12 @@ class DriverResult:
             f" 'simloop benchmark FRAMES --model {self.folder}'"
         )
         terminal.say(f"the driver is in {self.folder / POLICY}")
+
+    def _row(self, name: str) -> list[str]:
+        score = self.selection["scores"][name]
+        taken = "taken" if name == self.selection["taken"] else ""
+        gain = f"{score['gain']:+.3f} ± {score['doubt']:.3f}"
+        return [name, f"{score['reverse error']:.3f}", gain, f"{score['lean']:+.2f}", taken]
 
 
 def driver_of(pairs: Sequence[str], adaptation: str | None, steps: int | None) -> Driver:

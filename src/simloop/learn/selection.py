@@ -12,7 +12,9 @@ Two things are asked, neither of which needs labels:
   all (plain, with statistics of simulation as in `adabn`), so that candidates differ in what they say and in nothing
   else, and it is gone several times, which tells how far to trust the score.
 
-An adaptation is taken only if its reverse error is below that of `none` by more than doubt, two standard errors.
+An adaptation is taken only if its reverse error is below that of `none` by more than doubt, two standard errors, and if
+it does not make all of reality lean: the way back cannot tell an image that is one to the right from one that is said
+to be. So what is said must not move in its mean by more than a quarter of the labels' deviation.
 """
 
 from __future__ import annotations
@@ -40,6 +42,8 @@ CANDIDATES: tuple[Adaptation, ...] = ("none", "adabn", "coral", "dann")
 _WAYS, _STEPS, _SCORED = 3, 200, 600
 #: part of reality that must lie outside of simulation before anything is adapted, and part of simulation that does
 _OUTSIDE, _RARE = 0.5, 0.05
+#: how far the mean of what is said of reality may move, in deviations of the labels
+_LEAN = 0.25
 
 
 @dataclass(frozen=True)
@@ -48,9 +52,11 @@ class Score:
 
     Attributes:
         reverse: (ways, n) absolute errors of simulated images, in the label's unit.
+        mean: of what is said of reality, in deviations of the labels.
     """
 
     reverse: Array
+    mean: float
 
     def against(self, none: Score) -> tuple[float, float]:
         """By how much its error is below that of `none`, and two standard errors of that."""
@@ -71,17 +77,23 @@ def select(
     progress: Progress = silent,
 ) -> TrainedDriver:
     """Train with each adaptation, and return the one that is taken; arguments are those of `Driver.train`."""
+    from simloop.learn.domains.course import answers
+
     plain = replace(learner, adaptation="none")
     simulated, real = plain.shape.prepared(images), plain.shape.prepared(unlabelled)
-    trained, scores = {}, {}
+    trained: dict[str, TrainedDriver] = {}
+    scores: dict[str, Score] = {}
     held = stream(seed, "driver", "scored").choice(len(images), size=min(_SCORED, len(images)), replace=False)
     for name in CANDIDATES:
         one = replace(learner, adaptation=name)
         trained[name] = one.train_prepared(simulated, labels, real, seed=seed, folder=folder, progress=progress)
         back = folder / "reverse" / name if folder else None
-        scores[name] = Score(
-            reverse_errors(plain, trained[name].model, simulated.some(held), labels[held], real, seed=seed, folder=back)
+        with repeatable(0):
+            said = answers(trained[name].model.network, real)[1]
+        errors = reverse_errors(
+            plain, trained[name].model.scale.up(said), simulated.some(held), labels[held], real, seed=seed, folder=back
         )
+        scores[name] = Score(errors, float(said.mean()))
         progress(f"driver, {name}: judged without labels", (CANDIDATES.index(name) + 1) / len(CANDIDATES))
     far = outside(trained["none"].model, simulated.some(held), real)
     record = {name: _line(score, scores["none"]) for name, score in scores.items()}
@@ -98,9 +110,16 @@ def chosen(scores: dict[str, dict[str, float]], far: float) -> tuple[str, str]:
             f"nothing is adapted: {far:.0%} of reality is outside of simulation, less than {_OUTSIDE:.0%}, so there is"
             " little to win"
         )
-    better = {name: s["gain"] for name, s in scores.items() if name != "none" and s["gain"] > s["doubt"]}
+    better = {
+        name: s["gain"]
+        for name, s in scores.items()
+        if name != "none" and s["gain"] > s["doubt"] and abs(s["lean"]) <= _LEAN
+    }
     if not better:
-        return "none", "nothing is adapted: no adaptation has a lower reverse error beyond doubt"
+        return (
+            "none",
+            "nothing is adapted: none has a lower reverse error beyond doubt without making all of reality lean",
+        )
     best = max(better, key=lambda name: better[name])
     return best, (
         f"{best} is taken: {far:.0%} of reality is outside of simulation, and its reverse error is lower by"
@@ -110,7 +129,7 @@ def chosen(scores: dict[str, dict[str, float]], far: float) -> tuple[str, str]:
 
 def reverse_errors(
     plain: Driver,
-    model: DriverModel,
+    said: Array,
     simulated: Tensors,
     labels: Array,
     real: Tensors,
@@ -118,11 +137,11 @@ def reverse_errors(
     seed: int = 0,
     folder: Path | None = None,
 ) -> Array:
-    """Absolute errors (ways, n) on simulated images, of networks that learned what a model says of reality.
+    """Absolute errors (ways, n) on simulated images, of networks that learned what is said of reality.
 
     Args:
         plain: how a network is trained.
-        model: what says something of reality.
+        said: (m,) of real images.
         simulated: n images.
         labels: (n,) of them.
         real: images of reality.
@@ -131,8 +150,6 @@ def reverse_errors(
     """
     from simloop.learn.domains.course import answers
 
-    with repeatable(0):
-        said = model.scale.up(answers(model.network, real)[1])
     back = replace(plain, adaptation="adabn", steps=min(_STEPS, plain.steps))
     errors = []
     for way in range(_WAYS):
@@ -163,4 +180,5 @@ def outside(model: DriverModel, simulated: Tensors, real: Tensors) -> float:
 
 def _line(score: Score, none: Score) -> dict[str, Any]:
     gain, doubt = score.against(none) if score is not none else (0.0, 0.0)
-    return {"reverse error": float(score.reverse.mean()), "gain": gain, "doubt": doubt}
+    lean = score.mean - none.mean
+    return {"reverse error": float(score.reverse.mean()), "gain": gain, "doubt": doubt, "lean": lean}

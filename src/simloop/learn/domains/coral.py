@@ -4,6 +4,8 @@ Sun and Saenko, "Deep CORAL: correlation alignment for deep domain adaptation" (
 loss of the labels, the squared distance between the covariances of the features (equation 1), here in
 units of their squares. Departures:
 
+- the distance of the features' means is part of the loss: layers after the last batch normalisation are else free to
+  let all of reality lean to one side;
 - label shift: real images are drawn with the weights of `label_shift.balance`; else a track of right turns would have
   to vary as random roads do;
 - each domain has its own statistics of batch normalisation in training, and reality's in use, as in `adabn.py`;
@@ -38,12 +40,15 @@ class Coral(AdaBN):
 
 
 def coral_loss(features: Any, others: Any) -> Any:
-    """|| C - C' ||^2 / (|| C ||^2 + || C' ||^2), 0 to 1, of features (B, F) and (B', F).
+    """How differently features (B, F) and (B', F) vary, and how far apart they are, each in units of their spread.
 
-    The paper divides by 4 F^2, and features that shrink to nothing are then alike; so divided, the scale has no say.
+    || C - C' ||^2 / (|| C ||^2 + || C' ||^2) + || m - m' ||^2 / (tr C + tr C') of their covariances and means. The
+    paper divides by 4 F^2, and features that shrink to nothing are then alike; so divided, the scale has no say.
     """
     a, b = torch.cov(features.T), torch.cov(others.T)
-    return ((a - b) ** 2).sum() / ((a**2).sum() + (b**2).sum()).clamp(min=1e-12)
+    apart = features.mean(dim=0) - others.mean(dim=0)
+    varied = ((a - b) ** 2).sum() / ((a**2).sum() + (b**2).sum()).clamp(min=1e-12)
+    return varied + (apart**2).sum() / (a.trace() + b.trace()).clamp(min=1e-12)
 
 
 def ramp(done: float) -> float:

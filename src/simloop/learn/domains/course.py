@@ -22,6 +22,8 @@ from simloop.parameters import Array
 
 #: images that are looked at together where nothing is learned
 TOGETHER = 128
+#: the norm at which gradients are cut
+_STEEPEST = 1.0
 #: an error, in deviations of the labels, from which on it counts linearly
 _LINEAR = 0.25
 
@@ -97,6 +99,7 @@ class Plain:
             optimizer.zero_grad()
         loss.backward()
         for optimizer in self.optimizers.values():
+            torch.nn.utils.clip_grad_norm_(optimizer.param_groups[0]["params"], _STEEPEST)
             optimizer.step()
 
     def finish(self, images: Tensors, labels: Array, real: Tensors | None) -> None:

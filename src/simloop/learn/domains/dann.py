@@ -7,6 +7,8 @@ section 5.2.2. Departures:
 - each domain has its own statistics of batch normalisation, in training and in use (Chang et al., "Domain-specific
   batch normalization for unsupervised domain adaptation", arXiv 1906.03950): with common ones the two halves of a batch
   are told apart by them;
+- the classifier sees features of unit variance in each image (layer normalisation), and gradients are cut at norm 1:
+  else the two run away from each other, as nothing bounds the loss that the network maximises;
 - label shift: real images are drawn with the weights of `label_shift.balance`, so that domains need not look alike in
   how often they turn right.
 """
@@ -33,7 +35,9 @@ class Dann(AdaBN):
 
     def __init__(self, options: Options) -> None:
         super().__init__(options)
-        self.classifier = nn.Sequential(nn.Linear(FEATURES, 64), nn.ReLU(), nn.Linear(64, 1))
+        self.classifier = nn.Sequential(
+            nn.LayerNorm(FEATURES, elementwise_affine=False), nn.Linear(FEATURES, 64), nn.ReLU(), nn.Linear(64, 1)
+        )
         parameters = [*self.network.parameters(), *self.classifier.parameters()]
         self.optimizers = {"adam": torch.optim.AdamW(parameters, options.learning_rate, weight_decay=1e-3)}
 

@@ -4,7 +4,9 @@ A car on a real track turns right more often than on random roads. An adaptation
 of simulation then bends right turns to straight ones. So real images are drawn, or weigh, so that what the network says
 of them so far is distributed as the simulated labels are: Jiang, Lao, Matwin and Havaei, "Implicit class-conditioned
 domain alignment for unsupervised domain adaptation" (ICML 2020, arXiv 2006.04996). Departures: labels are numbers, so
-they are cut at quantiles; and because what is said of reality is itself in doubt, no weight is below 1/4 or above 4.
+they are cut at quantiles; and because what is said of reality is itself in doubt, weights are the roots of those that
+would make the distributions equal, and none is below 1/4 or above 4. With full weights nothing holds what is said of
+reality in place: a network that leans to one side takes reality for one that does, and leans further.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ _PARTS, _MOST = 7, 4.0
 
 
 def balance(said: Array, labels: Array) -> Array:
-    """Weights (m,), 1 in the mean, under which what is said of real images has the distribution of labels.
+    """Weights (m,), about 1 in the mean, under which what is said of real images is distributed more as labels are.
 
     Args:
         said: (m,) of real images.
@@ -29,6 +31,4 @@ def balance(said: Array, labels: Array) -> Array:
     have = np.bincount(part, minlength=len(at) + 1) / len(said)
     want = np.bincount(np.searchsorted(at, labels), minlength=len(at) + 1) / len(labels)
     weights = want / np.maximum(have, 1e-9)
-    for _ in range(10):  # what is cut off above is missing in the mean
-        weights = np.clip(weights / max(float(weights @ have), 1e-9), 1 / _MOST, _MOST)
-    return np.asarray(weights[part])
+    return np.asarray(np.clip(weights, 1 / _MOST**2, _MOST**2)[part] ** 0.5)
