@@ -73,8 +73,8 @@ def test_a_run_of_another_configuration_is_refused_with_what_changed(tmp_path: P
     with pytest.raises(InputError) as error:
         run(tmp_path, other)
     assert str(error.value) == (
-        f"{tmp_path}: holds a run of another configuration (space.0.high was '1.0', now '2.0'); give a new folder, or"
-        " --resume always to start over in this one"
+        f"{tmp_path}: holds a run of another configuration (space.mass.high was '1.0', now '2.0'); give a new folder,"
+        " or --resume always to start over in this one"
     )
     with pytest.raises(InputError) as error:
         run(tmp_path, space, "never")

@@ -199,6 +199,8 @@ def test_the_commands_train_score_and_say_what_is_wrong(tmp_path: Path) -> None:
     assert "was trained on" in str(answer("evaluate", run, "--target", str(tmp_path / "data1")))
     assert "say what it is to look at" in str(answer("evaluate", run))
     assert "a detector has no report" in str(answer("report", run))
+    assert "--task is of policies alone" in str(answer("train", str(tmp_path / "data1"), "-o", run, "--task", "lift"))
+    assert "--world is of policies alone" in str(answer("evaluate", run, "--target", run, "--world", "qube"))
     assert "unknown learner of datasets: 'ppo'" in str(
         answer("train", str(tmp_path / "data1"), "--learner", "ppo", "-o", run)
     )

@@ -326,15 +326,18 @@ def train(
 
     The same command goes on where it was stopped.
     """
+    from simloop.data.plan import MANIFEST
     from simloop.worlds import get_world
 
     pairs = option or []
+    if learner == "driver" or (Path(world) / MANIFEST).exists():
+        _of_policies_alone(f"{world} is a dataset", task=task, distribution=distribution, begin_from=begin_from)
     if learner == "driver":
         _train_driver(Path(world), output, pairs, steps, unlabelled, adaptation, seed, resume, json=json)
         return
     if unlabelled is not None or adaptation is not None:
         raise InputError("--unlabelled and --adaptation are of --learner driver")
-    if (Path(world) / "dataset.json").exists():
+    if (Path(world) / MANIFEST).exists():
         _train_detector(Path(world), output, learner, pairs, steps, seed, resume, json=json)
         return
     if Path(world).is_dir():
@@ -359,6 +362,13 @@ def train(
         terminal.print_json({**result.to_dict(), "warnings": warned})
     else:
         result.show()
+
+
+def _of_policies_alone(why: str, **given: object) -> None:
+    """Refuse options that would change nothing."""
+    for name, value in given.items():
+        if value:
+            raise InputError(f"--{name.replace('_', '-')} is of policies alone, and {why}; leave it out")
 
 
 def _train_detector(
@@ -495,6 +505,8 @@ def evaluate(
     from simloop.verbs_detector import evaluate_detector, is_detector
 
     if is_detector(run):
+        _of_policies_alone(f"{run} is a detector", mapping=mapping, distribution=distribution, world=world, task=task,
+                           reveal=reveal)  # fmt: skip
         from simloop.data.store import Dataset
         from simloop.errors import InputError
 

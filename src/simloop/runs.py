@@ -239,14 +239,23 @@ def _read_manifest(path: Path) -> dict[str, Any]:
     return record
 
 
-def first_difference(then: Any, now: Any, at: str = "") -> str:
-    """Say in words where two configurations first differ."""
+def differences(then: Any, now: Any, at: str = "") -> Iterator[tuple[str, tuple[Any, Any]]]:
+    """The fields in which two JSON-able records differ: their paths, and the values of both; None where one has none.
+
+    Records in lists of the same length are called by their `name`, other items by their number.
+    """
     if isinstance(then, dict) and isinstance(now, dict):
-        for key in sorted(set(then) | set(now)):
-            if then.get(key) != now.get(key):
-                return first_difference(then.get(key), now.get(key), f"{at}.{key}".lstrip("."))
-    if isinstance(then, list) and isinstance(now, list) and len(then) == len(now):
+        for key in sorted({*then, *now}):
+            yield from differences(then.get(key), now.get(key), f"{at}.{key}".lstrip("."))
+    elif isinstance(then, list) and isinstance(now, list) and len(then) == len(now):
         for i, (a, b) in enumerate(zip(then, now, strict=True)):
-            if a != b:
-                return first_difference(a, b, f"{at}.{i}")
-    return f"{at or 'it'} was {str(then)[:60]!r}, now {str(now)[:60]!r}"
+            name = a.get("name", i) if isinstance(a, dict) else i
+            yield from differences(a, b, f"{at}.{name}".lstrip("."))
+    elif then != now:
+        yield at, (then, now)
+
+
+def first_difference(then: Any, now: Any) -> str:
+    """Say in words where two configurations first differ."""
+    at, (a, b) = next(differences(then, now), ("", (then, now)))
+    return f"{at or 'it'} was {str(a)[:60]!r}, now {str(b)[:60]!r}"

@@ -28,6 +28,8 @@ from simloop.worlds import World, get_world
 FRAMES = 100
 #: how a contact sheet is photographed, where nobody says it
 SHEET = Request(size=(192, 192), samples=4)
+#: differing fields of a configuration, the most that are shown
+_FIELDS = 20
 #: characters, the length of a histogram's longest bar
 _BAR = 30
 
@@ -306,10 +308,9 @@ class ComparedDatasets:
     def show(self) -> None:
         f = self.found
         if f.configuration:
-            terminal.table(
-                ["made with", str(self.a), str(self.b)],
-                [[k, _short(x), _short(y)] for k, (x, y) in f.configuration.items()],
-            )
+            rows = [[k, _short(x), _short(y)] for k, (x, y) in f.configuration.items()]
+            more = [[f"... and {len(rows) - _FIELDS} more", "", ""]] if len(rows) > _FIELDS else []
+            terminal.table(["made with", str(self.a), str(self.b)], rows[:_FIELDS] + more)
         if f.equal:
             terminal.say(f"{self.a} and {self.b} are equal: {count(f.same, 'image')} with the same labels")
             return

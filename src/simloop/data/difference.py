@@ -13,6 +13,7 @@ from simloop.data.shard import Shard
 from simloop.data.store import Dataset
 from simloop.data.summary import Summary, summarise
 from simloop.data.tables import camera_of, numbers_of, objects_of
+from simloop.runs import differences
 
 #: a photograph: the frame's number and the camera's name
 Key = tuple[int, str]
@@ -65,7 +66,7 @@ def difference(a: Dataset, b: Dataset, *, shown: int = 5) -> Difference:
         if (differing or relabelled) and len(changed) < shown:
             changed.append(key)
     return Difference(
-        configuration=dict(_differing(a.manifest.configuration, b.manifest.configuration)),
+        configuration=dict(differences(dict(a.manifest.configuration), dict(b.manifest.configuration))),
         only_a=only_a,
         only_b=only_b,
         images=images,
@@ -117,15 +118,3 @@ def _same(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
     return all(
         np.array_equal(v, b[k], equal_nan=True) if isinstance(v, np.ndarray) else v == b[k] for k, v in a.items()
     )
-
-
-def _differing(a: Any, b: Any, at: str = "") -> Iterator[tuple[str, tuple[Any, Any]]]:
-    """The fields of two JSON-able records that differ, by their path."""
-    if isinstance(a, Mapping) and isinstance(b, Mapping):
-        for key in dict.fromkeys([*a, *b]):
-            yield from _differing(a.get(key), b.get(key), f"{at}.{key}".lstrip("."))
-    elif isinstance(a, list) and isinstance(b, list) and len(a) == len(b) and at.endswith("space"):
-        for x, y in zip(a, b, strict=True):
-            yield from _differing(x, y, f"{at}.{x.get('name', '')}")
-    elif a != b:
-        yield at, (a, b)

@@ -21,6 +21,9 @@ from simloop.parameters import Array
 if TYPE_CHECKING:
     import mujoco
 
+#: (8, 3) the corners of a box whose half sides are 1
+CORNERS = np.array(np.meshgrid([-1.0, 1.0], [-1.0, 1.0], [-1.0, 1.0])).reshape(3, -1).T
+
 
 @dataclass(frozen=True, eq=False)
 class Instance:

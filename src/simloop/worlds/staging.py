@@ -15,7 +15,7 @@ from simloop.parameters import Array
 from simloop.randomness import stream
 from simloop.trajectories import columns
 from simloop.worlds.canvas import shown
-from simloop.worlds.staged import Instance, Staged
+from simloop.worlds.staged import CORNERS, Instance, Staged
 from simloop.worlds.world import Segments
 
 if TYPE_CHECKING:
@@ -120,9 +120,9 @@ def vertices_of(model: mujoco.MjModel, geom: int) -> Array:
         local = model.mesh_vert[first : first + model.mesh_vertnum[mesh]].astype(float)
     elif kind == shapes.mjGEOM_HFIELD:
         x, y, top, bottom = model.hfield_size[model.geom_dataid[geom]]
-        local = np.array([[i, j, k] for i in (-x, x) for j in (-y, y) for k in (-bottom, top)])
+        local = CORNERS * [x, y, (top + bottom) / 2] + [0, 0, (top - bottom) / 2]
     elif kind == shapes.mjGEOM_BOX:
-        local = np.array([[i, j, k] for i in (-1, 1) for j in (-1, 1) for k in (-1, 1)]) * size
+        local = CORNERS * size
     elif kind == shapes.mjGEOM_CYLINDER:
         ring = _ring(size[0])
         local = np.concatenate([ring + np.array([0, 0, size[1]]), ring - [0, 0, size[1]]])

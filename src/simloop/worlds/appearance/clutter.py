@@ -11,7 +11,7 @@ from simloop.frames import Category
 from simloop.parameters import Array
 from simloop.worlds.appearance.space import CLUTTER
 from simloop.worlds.canvas import shown
-from simloop.worlds.staged import Instance
+from simloop.worlds.staged import CORNERS, Instance
 
 if TYPE_CHECKING:
     import mujoco
@@ -74,8 +74,7 @@ class Clutter:
         found = []
         for name, geom in zip(_NAMES, self.geoms, strict=True):
             half = _half(self._model, geom)
-            corners = np.stack(np.meshgrid(*[(-1.0, 1.0)] * 3), axis=-1).reshape(-1, 3) * half
-            found.append(Instance.around(name, CATEGORY.name, name, (name,), corners))
+            found.append(Instance.around(name, CATEGORY.name, name, (name,), CORNERS * half))
         return tuple(found)
 
     def absent(self, lying: NDArray[np.bool_]) -> frozenset[str]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from simloop.frames import Category
 from simloop.parameters import Array
-from simloop.worlds.staged import Instance
+from simloop.worlds.staged import CORNERS, Instance
 
 if TYPE_CHECKING:
     import mujoco
@@ -61,8 +61,7 @@ def rub(geom: mujoco.MjsGeom, v: Mapping[str, float]) -> None:
 def surfaces(v: Mapping[str, float]) -> tuple[Instance, ...]:
     """What of the room is labelled."""
     parts = _table(v)
-    corners = np.array([[i, j, k] for i in (-1, 1) for j in (-1, 1) for k in (-1, 1)], dtype=np.float64)
-    table = np.concatenate([corners * size + position for _, size, position in parts])
+    table = np.concatenate([CORNERS * size + position for _, size, position in parts])
     nowhere = np.zeros((0, 3))
     out = [
         Instance.around("table", "table", "world", tuple(name for name, *_ in parts), table),
@@ -70,7 +69,7 @@ def surfaces(v: Mapping[str, float]) -> tuple[Instance, ...]:
     ]
     if v["wall.there"]:
         at = np.array([v["table.depth"] / 2 + _BEHIND + 0.02, 0, 1.25])
-        out.append(Instance.around("wall", "wall", "world", ("wall",), corners * [0.02, 2.5, 1.25] + at))
+        out.append(Instance.around("wall", "wall", "world", ("wall",), CORNERS * [0.02, 2.5, 1.25] + at))
     return tuple(out)
 
 

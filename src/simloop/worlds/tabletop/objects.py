@@ -22,6 +22,7 @@ from simloop.errors import InputError, unknown
 from simloop.parameters import Array
 from simloop.worlds.constraints import Thing
 from simloop.worlds.footprints import footprint
+from simloop.worlds.staged import CORNERS
 from simloop.worlds.tabletop.solids import Moments, Placed, of_mesh, of_union
 
 if TYPE_CHECKING:
@@ -305,7 +306,7 @@ def _globe() -> tuple[Array, Array, NDArray[np.int64]]:
 def _points_around(piece: Placed) -> Array:
     """(V, 3) in a primitive's own axes: points whose hull holds it, as tight as a polygon around a circle."""
     if piece.kind == "box":
-        return np.array(np.meshgrid([-1, 1], [-1, 1], [-1, 1])).reshape(3, -1).T * piece.size
+        return CORNERS * piece.size
     turn = np.arange(_CIRCLE) * 2 * np.pi / _CIRCLE
     out = 1 / np.cos(np.pi / _CIRCLE)
     circle = np.stack([np.cos(turn), np.sin(turn)], axis=1) * out
