@@ -23,6 +23,7 @@ from simloop.distributions import Distribution, Point, Uniform
 from simloop.frames import Camera
 from simloop.parameters import Array, Kind, ParameterSpace
 from simloop.sensor import sensor_distributions, sensor_space
+from simloop.worlds.drive.scene import SHOULDER
 from simloop.worlds.spreads import Row, ranged
 
 #: most lamps, and the numbers that the renderer reads; its kernel gives them names in this order
@@ -138,7 +139,7 @@ def uniforms(values: Mapping[str, float], rng: np.random.Generator) -> tuple[Arr
     back = 0.35 * v["sky.bright"] + 0.15 * v["light.ambient"]
     numbers = {
         "seed": seed, "noise": v["texture.noise"], "grain": v["texture.grain"], "patches": v["texture.patches"],
-        "gloss": v["texture.gloss"], "rough": v["texture.rough"], "shoulder": 0.3, "wear": v["lines.wear"],
+        "gloss": v["texture.gloss"], "rough": v["texture.rough"], "shoulder": SHOULDER, "wear": v["lines.wear"],
         "sun x": sun[0], "sun y": sun[1], "sun z": sun[2], "sun": v["light.sun"], "ambient": v["light.ambient"],
         "shade": v["light.shadows"], "shade size": v["light.shadow_size"], "clouds": v["sky.clouds"],
         "back height": v["sky.backdrop"], "back contrast": v["sky.contrast"], "back light": back,

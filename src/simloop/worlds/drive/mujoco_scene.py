@@ -21,7 +21,7 @@ from simloop.frames import Camera
 from simloop.parameters import Array
 from simloop.worlds.drive.parameters import CENTRES, EDGES
 from simloop.worlds.drive.road import Road
-from simloop.worlds.drive.scene import SHAPES, Scene
+from simloop.worlds.drive.scene import SHAPES, SHOULDER, Scene
 
 if TYPE_CHECKING:
     import mujoco
@@ -72,7 +72,7 @@ def strips(scene: Scene) -> dict[str, list[Strip]]:
     middles = {"none": [], "double": [-width, width]}.get(centre, [0.0])
     side, at_side = (half, _EDGE_TAPE * width) if edge == "tape" else (half - width / 2, width)
     found = {
-        "road": [Strip(-half, half, all_along)],
+        "road": [Strip(-half - SHOULDER, half + SHOULDER, all_along)],
         "centre": [_strip(d, wide, dashes if centre == "dashed" else all_along) for d in middles],
         "edge": [] if edge == "none" else [
             _strip(d, at_side, dashes if edge == "dashed" else all_along) for d in (-side, side)

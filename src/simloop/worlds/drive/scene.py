@@ -26,6 +26,8 @@ KINDS = ("car", "pedestrian", "cone", "barrier", "building", "clutter")
 SHAPES = ("box", "cylinder", "cone")
 #: s between two places of a track, and how long tracks are
 TICK, LASTS = 0.25, 60.0
+#: m, how far the road's surface reaches beyond its lanes
+SHOULDER = 0.3
 #: m along the road before the first place where a car may start, and after the last one
 BEHIND, AHEAD = 5.0, 30.0
 #: m before and after what blocks a lane over which the wanted line leaves the lane and comes back
