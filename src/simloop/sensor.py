@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,20 +82,35 @@ def sense(rgb: Picture, values: Mapping[str, float], rng: np.random.Generator) -
     linear light, white being 1, it is `photon_noise`^2 m + `read_noise`^2.
     """
     v = {name: values[name] for name in sensor_space().names}
-    gain = 2.0 ** v["sensor.exposure"] * np.exp([v["sensor.warmth"], v["sensor.tint"], -v["sensor.warmth"]])
-    blurred = v["sensor.motion"] or v["sensor.defocus"]
-    noisy = v["sensor.photon_noise"] or v["sensor.read_noise"]
-    out = rgb
-    if blurred or noisy or v["sensor.vignetting"] or (gain != 1).any() or v["sensor.gamma"] != 1:
-        light = _decoded(rgb, gain)
-        if blurred:
-            light = _blurred(light, v["sensor.motion"], v["sensor.motion_angle"], v["sensor.defocus"])
-        if v["sensor.vignetting"]:
-            light *= 1 - np.float32(v["sensor.vignetting"]) * _radius_squared(rgb.shape[:2])
-        if noisy:
-            light = _noised(light, v["sensor.photon_noise"], v["sensor.read_noise"], rng)
-        out = encoded(light, v["sensor.gamma"])
-    return _compressed(out, 100 - int(v["sensor.jpeg"])) if v["sensor.jpeg"] else out
+    plain = not (v["sensor.motion"] or v["sensor.defocus"] or v["sensor.photon_noise"] or v["sensor.read_noise"])
+    gain = _gain(v)
+    if plain and not v["sensor.vignetting"] and (gain == 1).all() and v["sensor.gamma"] == 1:
+        return _compressed(rgb, v)
+    return _sensed(_decoded(rgb, gain), v, rng)
+
+
+def sense_light(light: Float32, values: Mapping[str, float], rng: np.random.Generator) -> Picture:
+    """What a sensor makes of linear light (3, H, W), white being 1, which is overwritten: as `sense` of a picture."""
+    v = {name: values[name] for name in sensor_space().names}
+    light *= _gain(v).astype(np.float32)[:, None, None]
+    return _sensed(light, v, rng)
+
+
+def _gain(v: Mapping[str, float]) -> Array:
+    """(3,) what red, green and blue are multiplied with."""
+    balance = np.exp([v["sensor.warmth"], v["sensor.tint"], -v["sensor.warmth"]])
+    return np.asarray(2.0 ** v["sensor.exposure"] * balance)
+
+
+def _sensed(light: Float32, v: Mapping[str, float], rng: np.random.Generator) -> Picture:
+    """A picture of light (3, H, W) that was exposed: blur, vignetting, noise, curve, compression."""
+    if v["sensor.motion"] or v["sensor.defocus"]:
+        light = _blurred(light, v["sensor.motion"], v["sensor.motion_angle"], v["sensor.defocus"])
+    if v["sensor.vignetting"]:
+        light *= 1 - np.float32(v["sensor.vignetting"]) * _radius_squared(light.shape[1:])
+    if v["sensor.photon_noise"] or v["sensor.read_noise"]:
+        light = _noised(light, v["sensor.photon_noise"], v["sensor.read_noise"], rng)
+    return _compressed(encoded(light, v["sensor.gamma"]), v)
 
 
 def sense_depth(depth: Float32, values: Mapping[str, float], rng: np.random.Generator) -> Float32:
@@ -162,6 +177,7 @@ def encoded(light: Float32, gamma: float = 1.0) -> Picture:
     return np.take(_bytes(gamma), places)
 
 
+@lru_cache(maxsize=4)
 def _radius_squared(shape: tuple[int, ...]) -> Float32:
     """(H, W) squared distance from the middle, 1 in the corners."""
     height, width = shape
@@ -260,12 +276,14 @@ def _fast(rng: np.random.Generator) -> np.random.Generator:
     return np.random.Generator(np.random.SFC64(int(rng.integers(2**63))))
 
 
-def _compressed(rgb: Picture, quality: int) -> Picture:
-    """A picture through JPEG."""
+def _compressed(rgb: Picture, v: Mapping[str, float]) -> Picture:
+    """A picture through JPEG, if there is any compression."""
     from PIL import Image
 
+    if not v["sensor.jpeg"]:
+        return rgb
     file = io.BytesIO()
-    Image.fromarray(rgb).save(file, format="JPEG", quality=quality)
+    Image.fromarray(rgb).save(file, format="JPEG", quality=100 - int(v["sensor.jpeg"]))
     return np.array(Image.open(file))
 
 

@@ -21,7 +21,7 @@ from simloop.errors import InputError
 from simloop.frames import Camera, Category, Frame, Objects, Request
 from simloop.parameters import Array, ParameterSpace
 from simloop.randomness import stream
-from simloop.sensor import encoded, sense, sense_depth
+from simloop.sensor import sense_depth, sense_light
 from simloop.worlds.drive import raster
 from simloop.worlds.drive.expert import line_at, steer_to
 from simloop.worlds.drive.look import camera_of, look_space, uniforms
@@ -165,10 +165,10 @@ class Dress:
         numbers, lamps = uniforms(values, rng)
         return cls(values, numbers, lamps, rng.random((len(scene.parts.things), 3)) ** 1.5)
 
-    def picture(self, light: Array) -> NDArray[np.uint8]:
-        """What a camera without noise makes of linear light (H, W, 3)."""
+    def exposed(self, light: Array) -> NDArray[np.float32]:
+        """Linear light (H, W, 3) as a camera that adapts exposes it: (3, H, W)."""
         gain = (_MEAN / max(float(light.mean()), 1e-6)) ** self.values["light.adapt"]
-        return encoded(np.ascontiguousarray((light * gain).transpose(2, 0, 1), dtype=np.float32))
+        return np.multiply(light.transpose(2, 0, 1), gain, dtype=np.float32, order="C", casting="same_kind")
 
 
 def labels_at(scene: Scene, values: Mapping[str, float], s: float, place: Array, speed: float) -> dict[str, float]:
@@ -230,7 +230,7 @@ def _sequence(
         camera = camera_of(seen, request.size, place)
         light, depth, instances = geometry.render(camera, dress.numbers, dress.lamps, dress.recolour, time)
         streams = looks.noise_of(index, camera.name)
-        images: dict[str, Any] = {"rgb": sense(dress.picture(light), seen, streams("rgb"))}
+        images: dict[str, Any] = {"rgb": sense_light(dress.exposed(light), seen, streams("rgb"))}
         near = depth.astype(np.float32)
         if "depth" in request.passes:
             images["depth"] = near

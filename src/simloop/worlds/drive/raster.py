@@ -126,8 +126,10 @@ def _sky(dx, dy, dz, v, lamps, stretch, lamps_only, out):  # type: ignore[no-unt
             for c in range(3):
                 out[c] = v[BACK_LIGHT] * 0.35
     for k in range(int(v[LAMP_COUNT])):
-        da = azimuth - lamps[k, 0]
-        da = (da + np.pi) % (2 * np.pi) - np.pi
+        da = abs(azimuth - lamps[k, 0])
+        da = min(da, 2 * np.pi - da)
+        if da > 3.5 * lamps[k, 2]:
+            continue
         de = (elevation - lamps[k, 1]) / stretch
         q = (da * da + de * de) / (lamps[k, 2] * lamps[k, 2])
         if q < 12:
@@ -434,12 +436,13 @@ def render(  # type: ignore[no-untyped-def]  # pragma: no cover
     instances = np.zeros((height, width), np.uint16)
     rays = np.empty((height, width, 3))
     cosines = np.empty((height, width))
+    bent = k1 != 0 or k2 != 0
     for row in range(height):
         for column in range(width):
             x, y = (column + 0.5 - centre_u) / focal, (row + 0.5 - centre_v) / focal
             seen = np.sqrt(x * x + y * y)
             angle = seen
-            for _ in range(3):
+            for _ in range(3 if bent else 0):
                 a2 = angle * angle
                 slope = max(1 + a2 * (3 * k1 + 5 * k2 * a2), 0.1)
                 angle -= (angle * (1 + a2 * (k1 + k2 * a2)) - seen) / slope

@@ -9,7 +9,7 @@ A road is a line of points at even steps. What is between two of them lies on th
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,6 +22,8 @@ STEP = 0.5
 #: parts of a road that do not follow each other are apart at least this many of its widths, from middle to middle
 _APART = 1.25
 _ATTEMPTS = 60
+#: places of a closed road between two of the points that its spline goes through
+_FINE = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -241,27 +243,30 @@ def closed_road(
     shift = rng.uniform(-0.5, 0.5, knots)
     rough, flip = rng.uniform(-1, 1, knots), rng.random() < 0.5
     ring = max(length / (2 * np.pi), 1.3 * radius)
-    coarse = min(radius / 4, 2.0)
-    for unevenness in (0.65, 0.5, 0.38, 0.28, 0.18, 0.1, 0.0):
+    place, slope, bend = _periodic(knots)
+    for unevenness in (0.8, 0.65, 0.5, 0.38, 0.28, 0.18, 0.1, 0.0):
         away, angles = ring * (1 + unevenness * rough), 2 * np.pi * (np.arange(knots) + unevenness * shift) / knots
         through = np.stack([away * np.cos(angles), away * np.sin(angles)], axis=1)
-        road = Road(even(through, closed=True, step=coarse), True, lane_width, lanes)
-        if np.abs(road.curvature).max() <= 0.95 / radius and road.crossing() is None:
-            points = even(through, closed=True)
-            return Road(points[::-1] if flip else points, True, lane_width, lanes)
+        (x1, y1), (x2, y2) = (slope @ through).T, (bend @ through).T
+        if np.abs((x1 * y2 - y1 * x2) / (x1 * x1 + y1 * y1) ** 1.5).max() > 0.95 / radius:
+            continue
+        line = place @ through
+        points = along(np.concatenate([line, line[:1]]), closed=True)
+        road = Road(points[::-1] if flip else points, True, lane_width, lanes)
+        if road.crossing() is None:
+            return road
     raise InputError(f"no closed road with bends of {radius:g} m and lanes of {lane_width:g} m was found")
 
 
-def even(through: Array, *, closed: bool, step: float = STEP) -> Array:
-    """Points (n, 2) at even steps of about `step` m along the cubic spline through points (k, 2)."""
+@cache
+def _periodic(knots: int) -> tuple[Array, Array, Array]:
+    """(m, knots) what a periodic cubic spline, its slope and its bend are of the points that it goes through."""
     from scipy.interpolate import CubicSpline
 
-    knots = np.concatenate([through, through[:1]]) if closed else through
-    chord = np.linalg.norm(np.diff(knots, axis=0), axis=1)
-    at = np.concatenate([[0], np.cumsum(np.sqrt(chord))])  # centripetal: no loops between unevenly spaced points
-    spline = CubicSpline(at, knots, bc_type="periodic" if closed else "natural")
-    fine = spline(np.linspace(0, at[-1], max(100, 4 * round(chord.sum() / step))))
-    return along(fine, closed=closed, step=step)
+    unit = np.eye(knots)
+    spline = CubicSpline(np.arange(knots + 1), np.concatenate([unit, unit[:1]]), bc_type="periodic")
+    at = np.arange(_FINE * knots) / _FINE
+    return spline(at), spline(at, 1), spline(at, 2)
 
 
 def along(line: Array, *, closed: bool, step: float = STEP) -> Array:
