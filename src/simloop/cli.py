@@ -49,6 +49,13 @@ TargetOption = Annotated[
     typer.Option("--target", help="Recordings: a name of 'simloop targets', a file, a folder or a quoted glob of your"
                  " logs, or standin:WORLD."),
 ]  # fmt: skip
+Fit = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Of images: a parameter of the look to fit, or a group of them, as camera or camera.pitch; may be"
+        " repeated. By default those of camera and lens that a frame shows."
+    ),
+]
 TaskOption = Annotated[str | None, typer.Option("--task", help="What is to be done; by default the world's first.")]
 Columns = Annotated[str | None, typer.Option(help="A YAML file that says which columns of your logs hold what.")]
 Folder = Annotated[Path, typer.Option("-o", "--output", help="The run's folder.")]
@@ -185,12 +192,21 @@ def adapt(
         list[str] | None, typer.Option(help="An option of the method, as name=value; may be repeated.")
     ] = None,
     budget: Annotated[int | None, typer.Option(help="Largest number of windows to simulate.", min=1)] = None,
+    fit: Fit = None,
     columns: Columns = None,
     seed: Seed = 0,
     resume: Resume = ResumeChoice.if_match,
     json: Json = False,
 ) -> None:
-    """Fit a distribution over a world's parameters to recordings, into a run's folder."""
+    """Fit a distribution over a world's parameters to recordings, into a run's folder.
+
+    Where the target are images, it is the world's look that is fitted, by simopt or cem.
+    """
+    if target is not None and _means_images(target):
+        _adapt_look(world, output, target, method, option or [], fit or [], budget, seed, resume, json=json)
+        return
+    if fit:
+        raise InputError("--fit says which parameters of a look are fitted to images; the target is none")
     chosen, real = _world_and_target(world, target, columns, seed)
     from simloop.verbs import fit_into, parsed_options
 
@@ -198,6 +214,32 @@ def adapt(
     with terminal.shown_warnings() as warned, terminal.progress() as show:
         result = fit_into(output, chosen, real(), method, options, seed=seed, budget=budget, resume=resume.value,
                           progress=show, asked={"world": world, "columns": columns})  # fmt: skip
+    if json:
+        terminal.print_json({**result.to_dict(), "warnings": warned})
+    else:
+        result.show()
+
+
+def _means_images(target: str) -> bool:
+    from simloop.targets.images import means_images
+
+    return means_images(target)
+
+
+def _adapt_look(
+    name: str, output: Path, target: str, method: str, option: list[str], fit: list[str], budget: int | None,
+    seed: int, resume: ResumeChoice, *, json: bool,
+) -> None:  # fmt: skip
+    from simloop.config import parsed_pairs
+    from simloop.targets.images import image_set
+    from simloop.worlds import get_world
+
+    with terminal.shown_warnings() as warned, terminal.progress() as show:
+        world, images = get_world(name), image_set(target)
+        from simloop.verbs_look import fit_look_into
+
+        result = fit_look_into(output, world, images, method, parsed_pairs(option), fit=fit, seed=seed, budget=budget,
+                               resume=resume.value, progress=show)  # fmt: skip
     if json:
         terminal.print_json({**result.to_dict(), "warnings": warned})
     else:
@@ -476,7 +518,7 @@ def export(
 
 @app.command()
 def evaluate(
-    run: Annotated[Path, typer.Argument(help="The folder of a run that trained a policy.")],
+    run: Annotated[Path, typer.Argument(help="The folder of a run that trained a policy or a detector.")],
     target: Annotated[
         str | None,
         typer.Option(

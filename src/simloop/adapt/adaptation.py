@@ -64,7 +64,12 @@ class Books:
     """
 
     def __init__(
-        self, comparison: AnyDiscrepancy, seed: int, budget: int | None, checkpoint: Checkpoint | None, progress: Progress
+        self,
+        comparison: AnyDiscrepancy,
+        seed: int,
+        budget: int | None,
+        checkpoint: Checkpoint | None,
+        progress: Progress,
     ) -> None:
         self.seed, self.budget, self.progress = seed, budget, progress
         self._comparison, self._checkpoint = comparison, checkpoint
@@ -150,7 +155,9 @@ class Method(ABC):
         """
         self.check_installed()
         if not isinstance(comparison, self.works_on):
-            raise InputError(f"method '{self.name}' replays recordings, and images cannot be replayed; use simopt or cem")
+            raise InputError(
+                f"method '{self.name}' replays recordings, and images cannot be replayed; use simopt or cem"
+            )
         books = Books(comparison, seed, budget, checkpoint, progress)
         distribution, diagnostics = self.adapt(cast(Comparison, comparison), prior, books)
         return Adaptation(self.name, distribution, books.state.get("history", []), diagnostics, **books.spent())

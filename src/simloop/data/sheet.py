@@ -31,10 +31,15 @@ Picture = NDArray[np.uint8]
 
 def write_sheet(path: Path, frames: Iterable[Frame]) -> tuple[int, int]:
     """Write the contact sheet of some photographs; return its size, (width, height) pixels."""
+    return write_pictures(path, [_column(f) for f in frames])
+
+
+def write_pictures(path: Path, columns: Sequence[Sequence[Picture]]) -> tuple[int, int]:
+    """Write columns of pictures side by side on one sheet; return its size, (width, height) pixels."""
     form = check_sheet(path)
     from PIL import Image
 
-    sheet = Image.fromarray(_sheet([_column(f) for f in frames]))
+    sheet = Image.fromarray(_sheet(columns))
     with write_aside(path) as file:
         sheet.save(file, format=form)
     return sheet.size
@@ -116,7 +121,7 @@ def _flow_colours(flow: NDArray[np.float32]) -> Picture:
     )
 
 
-def _sheet(columns: Sequence[list[Picture]]) -> Picture:
+def _sheet(columns: Sequence[Sequence[Picture]]) -> Picture:
     """Columns of pictures side by side, in as many rows as they need."""
     heights = [sum(p.shape[0] + _GAP for p in c) for c in columns]
     width, height = max(c[0].shape[1] for c in columns) + _GAP, max(heights)

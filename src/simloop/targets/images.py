@@ -146,6 +146,22 @@ def image_set(name: str | Path, *, columns: ImageColumns | str | Path | None = N
     return _owned(str(name), folder, _listed(folder), "real recordings")
 
 
+def means_images(name: str) -> bool:
+    """Whether a target's name means images and not recordings of motion: a tub, a folder of them, ..."""
+    from simloop.targets.listing import images_in
+    from simloop.targets.tub import is_tub
+
+    folder = Path(name)
+    if name.strip() and folder.is_dir():
+        if is_tub(folder):
+            return True
+        own = images_in(folder)
+        if own and own[0].parent == folder:
+            return True
+    entry = catalogue.entries().get(name.partition("/")[0])
+    return entry is not None and entry.images
+
+
 def in_catalogue(name: str) -> tuple[Entry, str] | None:
     """The entry and the part that a name means, "all" where it says none; None where it means a folder.
 
