@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
+from simloop.data.export import export
+from simloop.data.export.format import Source
+from simloop.data.generate import generate
+from simloop.data.store import Dataset
 from simloop.errors import InputError
 from simloop.frames import Frame, Request
 from simloop.randomness import stream
@@ -209,3 +216,12 @@ def test_a_sequence_is_a_ride() -> None:
     assert np.linalg.norm(np.diff(places, axis=0), axis=1) == pytest.approx(0.5, abs=0.1)
     off = np.abs([f.values["line_offset"] for f in frames])
     assert off[-1] < max(0.3 * off[0], 0.2)
+
+
+def test_a_ride_is_an_episode_with_its_steering_as_action(tmp_path: Path) -> None:
+    """Exported to LeRobot, the steering of each frame is the episode's action."""
+    made = generate("drive", 12, tmp_path / "d", request=Request(size=(16, 12), passes=(), length=6, rate=10.0))
+    export(Source.of(Dataset.open(made.folder)), "lerobot", tmp_path / "l")
+    table = pq.read_table(tmp_path / "l" / "data" / "chunk-000" / "file-000.parquet")
+    steering = [f.values["steering"] for f in Dataset.open(made.folder)]
+    np.testing.assert_allclose(np.array(table["action"].to_pylist())[:, 0], steering, rtol=1e-6)

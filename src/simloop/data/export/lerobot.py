@@ -8,7 +8,8 @@
     data/chunk-000/file-000.parquet               a row for each frame; images are PNG inside it
 
 - Of frames: `observation.images.CAMERA`, and `values` and `parameters` where frames have them. An episode is a
-  sequence, with all its cameras side by side. Boxes, masks, depth and poses are not kept.
+  sequence, with all its cameras side by side. Values that can be commanded in the world, as a steering angle, are the
+  `action`, too. Boxes, masks, depth and poses are not kept.
 - Of trajectories: `observation.state` and `action`, float32, columns named after their channels. Episodes that diverged
   are left out.
 - Images are PNG and not video: nothing of them is lost.
@@ -56,7 +57,8 @@ class LeRobot(Format):
     def write(self, source: Source, folder: Path, progress: Progress) -> dict[str, Any]:
         each = groupby(shots(source, progress, self.name), key=lambda shot: shot.frame.sequence)
         files = DatasetFiles(folder, fps=source.rate, task=self.task or source.world or source.name, robot=source.world)
-        return _written(files, (_photographed(list(sequence)) for _, sequence in each))
+        acts = commanded(source.world)
+        return _written(files, (_photographed(list(sequence), acts) for _, sequence in each))
 
     def write_trajectories(self, shown: TrajectorySet, folder: Path, *, task: str, robot: str) -> dict[str, Any]:
         """Write the episodes of trajectories into an empty folder; say what was written.
@@ -92,14 +94,22 @@ def _written(files: DatasetFiles, episodes: Iterable[Episode]) -> dict[str, Any]
     return {"episodes": files.episodes, "frames": files.rows, "data files": files.files}
 
 
-def _photographed(shown: list[Shot]) -> Episode:
-    """A sequence as an episode: the frames of all cameras, step by step."""
+def commanded(world: str) -> tuple[str, ...]:
+    """The names of what can be commanded in a world that simloop ships; none of another."""
+    from simloop.worlds import get_world, world_names
+
+    return tuple(a.name for a in get_world(world).actions) if world in world_names() else ()
+
+
+def _photographed(shown: list[Shot], acts: tuple[str, ...]) -> Episode:
+    """A sequence as an episode: the frames of all cameras, step by step; values that are commands are the action."""
     cameras: dict[str, list[Shot]] = {}
     for shot in shown:
         cameras.setdefault(shot.frame.camera.name, []).append(shot)
     films = {f"observation.images.{safe(name)}": _film(own) for name, own in cameras.items()}
     frames = [shot.frame for shot in next(iter(cameras.values()))]
-    rows = {"values": [f.values for f in frames], "parameters": [f.parameters for f in frames]}
+    actions = [{n: x for n, x in f.values.items() if n in acts} for f in frames]
+    rows = {"action": actions, "values": [f.values for f in frames], "parameters": [f.parameters for f in frames]}
     names = {k: list(r[0]) for k, r in rows.items() if r[0]}
     vectors = {k: np.array([[row[n] for n in names[k]] for row in rows[k]], dtype=float) for k in names}
     return Episode(vectors, names, films)
