@@ -191,3 +191,19 @@ def test_onboard_looks_are_of_the_seed() -> None:
 
     assert (seen(1) == seen(1)).all()
     assert (seen(1) != seen(2)).mean() > 0.5
+
+
+def test_a_bent_lens_sees_as_far_to_the_side() -> None:
+    """In a look that bends the lens the fast renderer and MuJoCo see through the same camera, and the same scene."""
+    fast, held = get_world("drive"), get_world("drive/held-out")
+    request = Request(size=SIZE, shadows=0)
+    frames = []
+    for world in (fast, held):
+        row = world.look.default.copy()
+        row[world.look.index("lens.k1")], row[world.look.index("lens.k2")] = -0.08, 0.01
+        drawn = world.distribution("wide")
+        frames += world.frames([2], request=request, distribution=drawn, look=Point(world.look, row), seed=SEED)
+    a, b = frames
+    assert b.camera.distortion == a.camera.distortion == (-0.08, 0.01)
+    assert b.camera.intrinsics == pytest.approx(a.camera.intrinsics, rel=1e-6)
+    assert (a.instances == b.instances).mean() > 0.95

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from simloop.distributions import Distribution, Point, Uniform
 from simloop.errors import InputError, unknown
-from simloop.frames import Camera, Category, Frame, Request
+from simloop.frames import WIDEST_ANGLE, Camera, Category, Frame, Request, undistorted, widest
 from simloop.lens import Facets, Lens
 from simloop.parameters import Array, ParameterSpace
 from simloop.randomness import stream
@@ -252,10 +252,7 @@ class Studio:
         for camera in self.cameras:
             eye = self._staged.fisheyes.get(camera)
             if eye is not None:
-                bent = (eye.distortion[0] + distortion[0], eye.distortion[1] + distortion[1])
-                self._facets[camera] = Facets(
-                    replace(eye, intrinsics=_zoomed(eye, 1 / values["camera.view"]), distortion=bent)
-                )
+                self._facets[camera] = Facets(_bent(eye, distortion, values["camera.view"]))
             elif any(distortion):
                 view = self._stand(self.data, self._staged.qpos[0], camera)
                 self._lenses[camera] = lens = Lens(replace(view, distortion=distortion))
@@ -398,11 +395,16 @@ class Studio:
         return self._labelled.flow(geoms, depth, (view, poses(self.data)), (later, poses(self._next)))
 
 
-def _zoomed(camera: Camera, factor: float) -> Array:
-    """(3, 3) the intrinsics of a camera that shows everything so many times as large."""
-    out = camera.intrinsics.copy()
-    out[[0, 1], [0, 1]] *= factor
-    return out
+def _bent(eye: Camera, more: tuple[float, float], view: float) -> Camera:
+    """A fisheye with more distortion, which spreads `view` times the angle over the same width of its picture."""
+    k1, k2 = (k + d for k, d in zip(eye.distortion, more, strict=True))
+    side = np.array([(eye.size[0] - eye.intrinsics[0, 2]) / eye.intrinsics[0, 0]])
+    angle = view * float(np.arctan(undistorted(side, 0 * side, eye.distortion, fisheye=True)[0][0]))
+    angle = min(angle, widest((k1, k2)), WIDEST_ANGLE)
+    factor = float(side[0]) / (angle * (1 + k1 * angle**2 + k2 * angle**4))
+    intrinsics = eye.intrinsics.copy()
+    intrinsics[[0, 1], [0, 1]] *= factor
+    return replace(eye, intrinsics=intrinsics, distortion=(k1, k2))
 
 
 @lru_cache(maxsize=4)
