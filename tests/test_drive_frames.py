@@ -224,4 +224,4 @@ def test_a_ride_is_an_episode_with_its_steering_as_action(tmp_path: Path) -> Non
     export(Source.of(Dataset.open(made.folder)), "lerobot", tmp_path / "l")
     table = pq.read_table(tmp_path / "l" / "data" / "chunk-000" / "file-000.parquet")
     steering = [f.values["steering"] for f in Dataset.open(made.folder)]
-    np.testing.assert_allclose(np.array(table["action"].to_pylist())[:, 0], steering, rtol=1e-6)
+    np.testing.assert_allclose(np.ravel(table["action"].to_pylist()), steering, rtol=1e-6)
