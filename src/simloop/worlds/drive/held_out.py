@@ -37,6 +37,12 @@ _MOUNTED = {
     "camera.azimuth": (-0.02, 0.02), "camera.elevation": (-0.01, 0.01), "camera.distance": (0.98, 1.02),
     "camera.roll": (-0.05, 0.05), "camera.view": (0.9, 1.1), "texture.value": (0.1, 0.6),
 }  # fmt: skip
+#: ranges of `weather` that are other than those of `wide`: fog, dusk and a low sun over roads in quieter colours
+_WEATHER = {
+    "sky.haze": (0.05, 0.45), "sky.mix": (0.7, 1), "sky.saturation": (0, 0.3), "sky.brightness": (0.1, 0.8),
+    "light.own": (0, 0.6), "light.elevation": (0.1, 0.8), "light.ambient": (0, 0.2), "texture.share": (0, 0.4),
+    "texture.saturation": (0, 0.4), "texture.hue_spread": (0, 0.4),
+}  # fmt: skip
 #: how much of appearance's own lies about: nothing, as it would lie on the road
 _LYING = "clutter.count"
 #: m before the car, where what lights and haze take for the middle of the scene is
@@ -61,7 +67,15 @@ class HeldOut(Drive):
         return look_space()
 
     def looks(self) -> Mapping[str, Distribution]:
-        return {n: _mounted(d) if isinstance(d, Uniform) else d for n, d in look_distributions().items()}
+        """`default`, `wide`, `images`, and `weather`: what is hard to see in, in quieter colours than `wide`."""
+        found = look_distributions()
+        made = dict(found)
+        ranges = {"wide": _MOUNTED, "images": _MOUNTED, "weather": {**_MOUNTED, **_WEATHER}}
+        for name, narrower in ranges.items():
+            given = found[name if name in found else "wide"]
+            assert isinstance(given, Uniform)
+            made[name] = _mounted(given, narrower)
+        return made
 
     def frames(
         self,
@@ -116,10 +130,10 @@ def stage(scene: Scene, eye: Camera, places: Array, times: Array) -> Staged:
     return Staged(spec, np.array(qpos), seen, fisheyes={CAMERA: eye}, kept=tuple(painted))
 
 
-def _mounted(look: Uniform) -> Distribution:
-    """A distribution of looks in which the camera stays on the car, and nothing lies about but what the scene has."""
+def _mounted(look: Uniform, ranges: Mapping[str, tuple[float, float]]) -> Distribution:
+    """A distribution of looks with other ranges, in which nothing lies about but what the scene has."""
     space, low, high = look.space, look.low.copy(), look.high.copy()
-    for name, ends in _MOUNTED.items():
+    for name, ends in ranges.items():
         low[space.index(name)], high[space.index(name)] = ends
     k = space.index(_LYING)
 
