@@ -6,7 +6,7 @@
 A policy steers; the expert holds the speed, for all policies alike. After Bewley et al. (arXiv 1812.03823, section V):
 where a car is more than half a lane off the wanted line, or off the road, someone intervenes; it is counted, and the
 car goes on from the line there. Nothing is run into: things are for cameras, and for the expert's speed. Roads and all
-that is random on them are of the seed, so that policies can be compared on the same ones; take a seed that no training had.
+that is random on them are of the seed, so that policies are compared on the same ones; take one that no training had.
 """
 
 from __future__ import annotations
@@ -145,6 +145,8 @@ def close_loop(
         make_scene(dict(zip(names, row.tolist(), strict=True)), stream(seed, "closed loop", "scene", k))
         for k, row in enumerate(rows)
     ]
+    for scene, (base, _, turn, *_) in zip(scenes, world.forms(rows), strict=True):
+        scene.road.check(tightest=base / math.tan(turn))
     drive = _Drive(world, scenes, rows, others, stream(seed, "closed loop", "starts"), seed)
     return drive.run(policy, see, 1000 * kilometres / roads, progress)
 

@@ -19,6 +19,7 @@ from simloop.randomness import stream
 from simloop.worlds.drive.channels import AT, BENDS
 from simloop.worlds.drive.course import Course, Courses, course_of
 from simloop.worlds.drive.parameters import ROAD, THINGS
+from simloop.worlds.drive.road import Road
 from simloop.worlds.drive.scene import AHEAD, BEHIND, make_scene
 from simloop.worlds.drive.world import CAR, Drive
 from simloop.worlds.environment import Autoreset, Environment
@@ -76,7 +77,7 @@ class DriveEnvironment(Environment):
         self._row_of = np.zeros((ROADS, len(self._shared)))  # of a road, parameters of the first episode on it
         self._known: set[int] = set()  # roads that they are known of
         self._blocks: dict[int, Array] = {}  # of episodes, what decides where they start
-        self._roads: dict[bytes, tuple[Course, float]] = {}  # lines, and the lengths of their roads, m
+        self._roads: dict[bytes, tuple[Course, Road]] = {}  # lines and the roads that they lead along
         self._slots: dict[bytes, int] = {}  # where each stands in `_courses`
         self._key = [b""] * self.num_envs
 
@@ -97,7 +98,7 @@ class DriveEnvironment(Environment):
         for key, i in new.items():
             values = dict(zip(self.world.parameters.names, rows[i, : self._own].tolist(), strict=True))
             scene = make_scene(values, stream(self.seed, "drive", "scene", numbers[i]))
-            self._roads[key] = course_of(scene.road, scene.line, scene.ice), scene.road.length
+            self._roads[key] = course_of(scene.road, scene.line, scene.ice), scene.road
         if new:
             self._lay({*self._key, *keys})
         return keys, np.array([self._slots[key] for key in keys], dtype=np.int64)
@@ -108,7 +109,8 @@ class DriveEnvironment(Environment):
             self._roads = {key: made for key, made in self._roads.items() if key in driven}
         self._slots = {key: j for j, key in enumerate(self._roads)}
         self._courses = Courses([course for course, _ in self._roads.values()])
-        self._lengths = np.array([[length, course.closed] for course, length in self._roads.values()])
+        self._sizes = np.array([[r.length, r.closed, 1 / max(np.abs(r.curvature).max(), 1e-9)]
+                                for _, r in self._roads.values()])  # fmt: skip
         self._which[:] = [self._slots.get(key, 0) for key in self._key]
 
     def _starts(self, episodes: NDArray[np.int64], rows: Array) -> tuple[Array, Array]:
@@ -118,10 +120,15 @@ class DriveEnvironment(Environment):
         after `_REACT` s straight on: nobody could keep such a lane. On an open road there is as much ahead as the
         episode may take, if it is so long.
         """
-        _, which = self._on(episodes, rows)
+        keys, which = self._on(episodes, rows)
+        length, closed, radius = self._sizes[which].T
+        forms = self.world.forms(rows)
+        tightest = forms[:, 0] / np.tan(forms[:, 2])
+        if (tightest > radius).any():
+            i = int(np.argmax(tightest / radius))
+            self._roads[keys[i]][1].check(tightest=float(tightest[i]))
         offset, turned, speed, width = rows[:, self._start_columns].T
         chance, first, second = self._draws(episodes)
-        length, closed = self._lengths[which].T
         last = np.maximum(length - AHEAD - self.task.seconds * speed, BEHIND)
         along = np.where(closed > 0, chance * length, BEHIND + chance * (last - BEHIND))
         errors = np.stack([first * offset, second * turned])
@@ -132,11 +139,9 @@ class DriveEnvironment(Environment):
         left = errors[0] * width
         state = np.zeros((len(which), CAR))
         state[:, :3] = np.stack([x - left * np.sin(heading), y + left * np.cos(heading), heading + errors[1]], axis=1)
-        values = self._courses.measure(state, places, which, self.world.forms(rows), np.ascontiguousarray(speed))
+        values = self._courses.measure(state, places, which, forms, np.ascontiguousarray(speed))
         state[:, 3] = values[:, AT["line.speed"]]
-        whole = np.concatenate(
-            [state, values[:, [AT[name] for name in ("line.offset", "line.heading", *BENDS)]]], axis=1
-        )
+        whole = np.concatenate([state, values[:, _LINE]], axis=1)
         errors_of = self._start_spread or self._push_spread
         rngs = [stream(self.seed, "start", episode) for episode in episodes.tolist()] if errors_of else []
         return self._displaced(whole, rngs, rows)

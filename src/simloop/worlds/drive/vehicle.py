@@ -15,11 +15,13 @@ choices:
   cars about. Then an axle moves as if its part of the mass stood on it, and the kinetic energy is
   m (u^2 + b v_r^2 + (1 - b) v_f^2) / 2 of the forward speed and the sideways speeds of the axles.
 - A tyre that carries more is less stiff beside what it carries (`LOAD`): cars that are heavier in front understeer.
-- Accelerating and braking act on both axles as their weight does. A car stops, and does not drive backwards.
+- Accelerating and braking act on both axles as their weight does. Braking stops a car and keeps it there; it goes
+  backwards only where it has spun round.
 - The body neither rolls nor pitches.
 
-Each step turns the velocity with the body, exactly, then lets the tyres act, implicitly in their slip: it is stable at
-any speed, at rest too, and steady cornering is that of the equations whatever the step.
+Each step turns the body half, lets the tyres act, and turns it again. Slip velocities decay exponentially, as they do
+where the force is in proportion: that is stable at any speed, at rest too, never adds energy, and never asks a tyre for
+more than its grip.
 """
 
 from __future__ import annotations
@@ -44,7 +46,7 @@ TICK = 0.01
 #: m/s, slower than which slip angles are those of this speed
 _SLOW = 0.3
 #: m/s, slower than which a car that is not accelerated stands
-_STILL = 1e-6
+_STILL = 1e-3
 
 
 @compiled
@@ -56,6 +58,14 @@ def _held(slip, fast, stiffness, grip):  # type: ignore[no-untyped-def]  # pragm
 
 
 @compiled
+def _turned(u, v, angle):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """A velocity in the axes of a body that turns by about `angle` under it, and the exact angle."""
+    half = 0.5 * angle
+    c, s = (1 - half * half) / (1 + half * half), 2 * half / (1 + half * half)
+    return u * c + v * s, v * c - u * s, 2 * math.atan(half)
+
+
+@compiled
 def advance(state, form, steering, throttle, ice, dt):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Move one car (7,) on by dt, s, in place; `ice` is the grip beside the usual."""
     base, balance, turn, most, stiffness, grip, rate = form
@@ -64,6 +74,7 @@ def advance(state, form, steering, throttle, ice, dt):  # type: ignore[no-untype
     grip = grip * ice
     front = stiffness * (1 - LOAD * (1 - 2 * balance))
     rear = stiffness * (1 - LOAD * (2 * balance - 1))
+    arm = (1 - balance) * base
     target = -min(max(steering, -1.0), 1.0) * turn
     push = min(max(throttle, -1.0), 1.0) * most
     push = min(max(push, -grip * GRAVITY), grip * GRAVITY)
@@ -71,28 +82,29 @@ def advance(state, form, steering, throttle, ice, dt):  # type: ignore[no-untype
     for _ in range(steps):
         wheel += min(max(target - wheel, -rate * h), rate * h)
         c, s = math.cos(wheel), math.sin(wheel)
-        # the velocity of the centre of mass, turned against the body
-        half = 0.5 * r * h
-        cr, sr = (1 - half * half) / (1 + half * half), 2 * half / (1 + half * half)
-        arm = (1 - balance) * base
-        across = v + arm * r
-        u, across = u * cr + across * sr, across * cr - u * sr
+        # the body turns under the velocity of its centre of mass: half before the tyres act, half after it
+        u, across, turned = _turned(u, v + arm * r, r * h / 2)
+        heading += turned
         v, vf = across - arm * r, across + balance * base * r
-        pushed = max(push, -u / h)
+        pushed = push if push > 0 else max(push, -abs(u) / h) * (1 if u > 0 else -1)
         left = math.sqrt(max(0.0, grip * grip - (pushed / GRAVITY) ** 2))
-        k = _held(vf * c - u * s, max(u * c + vf * s, _SLOW), front, left)
-        vf = (vf + h * (k * u * s * c + pushed * s)) / (1 + h * k * c * c)
-        side = -k * (vf * c - u * s)
-        v /= 1 + h * _held(v, max(u, _SLOW), rear, left)
-        u = max(0.0, u + h * (balance * pushed + (1 - balance) * (pushed * c - side * s)))
+        u += h * pushed * (balance + (1 - balance) * c)
+        vf += h * pushed * s
+        # the front tyres' impulse is along their axle, where the body gives way to it by so much
+        slip, gives = vf * c - u * s, c * c + (1 - balance) * s * s
+        k = _held(slip, max(abs(u * c + vf * s), _SLOW), front, left)
+        impulse = slip * (math.exp(-h * k * gives) - 1) / gives
+        vf += impulse * c
+        u -= impulse * (1 - balance) * s
+        v *= math.exp(-h * _held(v, max(abs(u), _SLOW), rear, left))
         r = (vf - v) / base
-        if push <= 0 and u < _STILL:
+        if push <= 0 and u * u + v * v + vf * vf < _STILL * _STILL:
             u = v = r = 0.0
-        middle = heading + 0.5 * r * h
-        ch, sh = math.cos(middle), math.sin(middle)
-        x += h * (u * ch - v * sh)
-        y += h * (u * sh + v * ch)
-        heading += r * h
+        c, s = math.cos(heading), math.sin(heading)
+        x += h * (u * c - v * s)
+        y += h * (u * s + v * c)
+        u, across, turned = _turned(u, v + arm * r, r * h / 2)
+        v, heading = across - arm * r, heading + turned
     state[0], state[1], state[2], state[3] = x, y, heading, u
     state[4], state[5], state[6] = v, r, wheel
 

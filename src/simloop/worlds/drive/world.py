@@ -29,6 +29,7 @@ from simloop.worlds.spreads import distributions, space
 from simloop.worlds.world import Mirror, Segments, World
 
 if TYPE_CHECKING:
+    from simloop.worlds.drive.dashcam import Sees
     from simloop.worlds.drive.environment import DriveEnvironment
     from simloop.worlds.environment import Autoreset
     from simloop.worlds.expert import Expert
@@ -95,6 +96,12 @@ class Drive(World):
     def looks(self) -> Mapping[str, Distribution]:
         return looks()
 
+    def onboard(self, size: tuple[int, int], *, look: Distribution | None = None, seed: int = 0) -> Sees:
+        """What cameras on cars see while they drive, for `closed_loop.close_loop`; use it in a `with` statement."""
+        from simloop.worlds.drive.dashcam import Dashcam
+
+        return Dashcam(size, look=look, seed=seed)
+
     def frames(
         self,
         sequences: Iterable[int],
@@ -130,7 +137,7 @@ class Drive(World):
         x, y, heading, wheel = np.moveaxis(at[..., :4], -1, 0)
         vx, vy, turning = np.moveaxis(rate[..., :3], -1, 0)
         c, s = np.cos(heading), np.sin(heading)
-        car = np.stack([x, y, heading, np.maximum(vx * c + vy * s, 0), vy * c - vx * s, turning, wheel], axis=-1)
+        car = np.stack([x, y, heading, vx * c + vy * s, vy * c - vx * s, turning, wheel], axis=-1)
         offset = AT["line.offset"]
         return np.concatenate([car, at[..., offset : offset + 2], at[..., offset + 3 :]], axis=-1)
 
