@@ -70,6 +70,9 @@ def _root(version: Annotated[bool, typer.Option("--version", help="Print the ver
         raise typer.Exit
 
 
+DriverLook = Annotated[str | None, typer.Option(help="Of a driver: what roads look like: default, wide or a file.")]
+
+
 @app.command()
 def worlds(json: Json = False) -> None:
     """List what can be simulated: parameters, units, defaults and ranges."""
@@ -524,7 +527,7 @@ def evaluate(
         typer.Option(
             "--target",
             help="What to act on: standin:WORLD, standin:WORLD@mujoco#7, gym:ID or gym:MODULE:MAKE; for a detector a"
-            " dataset's folder.",
+            " dataset's folder; for a driver drive or drive/held-out.",
         ),
     ] = None,
     mapping: Annotated[
@@ -537,13 +540,30 @@ def evaluate(
     task: TaskOption = None,
     episodes: Annotated[int, typer.Option("-n", "--episodes", help="Episodes in each place.", min=1)] = 100,
     reveal: Annotated[bool, typer.Option("--reveal", help="Show afterwards what a stand-in hides.")] = False,
+    look: DriverLook = None,
+    kilometres: Annotated[float, typer.Option(help="Of a driver: how far each drives in all.")] = 5.0,
     seed: Seed = 0,
     json: Json = False,
 ) -> None:
     """Let a policy act, in simulation and on a live target: success and return, with intervals.
 
-    Or let a detector look at a dataset (--target): average precision.
+    Or let a detector look at a dataset (--target): average precision. Or let a driver drive on roads that it has not
+    seen (--target drive/held-out): kilometres per intervention, beside the expert and one that goes straight on.
     """
+    from simloop.verbs_driver import is_driver
+
+    if is_driver(run):
+        _of_policies_alone(f"{run} is a driver", mapping=mapping, world=world, task=task, reveal=reveal)
+        from simloop.verbs_closed_loop import evaluate_driver
+
+        with terminal.shown_warnings(), terminal.progress() as show:
+            drove = evaluate_driver([run], target or "drive/held-out", distribution=distribution, look=look,
+                                    kilometres=kilometres, seed=seed, progress=show)  # fmt: skip
+        if json:
+            terminal.print_json(drove.to_dict())
+        else:
+            drove.show()
+        return
     from simloop.verbs_detector import evaluate_detector, is_detector
 
     if is_detector(run):
@@ -583,9 +603,25 @@ def watch(
     world: Annotated[str | None, typer.Option(help="Another world than the policy was trained in.")] = None,
     task: TaskOption = None,
     episodes: Annotated[int, typer.Option("-n", "--episodes", help="Episodes side by side.", min=1, max=6)] = 2,
+    look: DriverLook = None,
+    seconds: Annotated[float, typer.Option(help="Of a driver: how long it drives.", min=1)] = 30.0,
     seed: Seed = 0,
 ) -> None:
-    """Make a video of a policy at work, without a display."""
+    """Make a video of a policy at work, without a display.
+
+    Of a driver: what its camera sees in a world (--world drive/held-out), and what the network sees of it.
+    """
+    from simloop.verbs_driver import is_driver
+
+    if is_driver(run):
+        _of_policies_alone(f"{run} is a driver", task=task)
+        from simloop.verbs_closed_loop import watch_driver
+
+        with terminal.shown_warnings(), terminal.progress() as show:
+            said = watch_driver(run, output, world or "drive/held-out", distribution=distribution, look=look,
+                                seconds=seconds, seed=seed, progress=show)  # fmt: skip
+        terminal.say(said)
+        return
     from simloop.verbs_policies import PolicyRun, watch_run
 
     with terminal.shown_warnings(), terminal.progress() as show:

@@ -91,18 +91,30 @@ def joined(parts: Sequence[Watched]) -> Watched:
 
 def write_video(path: Path, world: PhysicsWorld, watched: Watched, *, fps: int = 30) -> None:
     """Write the episodes side by side as MP4 or GIF, by the suffix; the file appears when it is whole."""
-    suffix = path.suffix.lower()
-    if suffix not in (".mp4", ".gif"):
-        raise InputError(f"{path}: give a name that ends in .mp4 or .gif")
-    if find_spec("imageio") is None or (suffix == ".mp4" and find_spec("imageio_ffmpeg") is None):
-        raise MissingExtraError("a video", "learn")
-    import imageio.v3 as imageio
-
+    check_film(path)
     last = len(watched.qpos) - 1
     shown = [min(last, round(k / fps / watched.dt)) for k in range(int(last * watched.dt * fps) + 1)]
     images = np.concatenate(
         [_drawn(world, row, watched.qpos[shown, k]) for k, row in enumerate(watched.parameters)], axis=2
     )
+    write_film(path, images, fps=fps)
+
+
+def check_film(path: Path) -> None:
+    """Raise where a film of that name cannot be written."""
+    suffix = path.suffix.lower()
+    if suffix not in (".mp4", ".gif"):
+        raise InputError(f"{path}: give a name that ends in .mp4 or .gif")
+    if find_spec("imageio") is None or (suffix == ".mp4" and find_spec("imageio_ffmpeg") is None):
+        raise MissingExtraError("a video", "learn")
+
+
+def write_film(path: Path, images: NDArray[np.uint8], *, fps: int) -> None:
+    """Write pictures (T, height, width, 3) as MP4 or GIF, by the suffix; the file appears when it is whole."""
+    check_film(path)
+    import imageio.v3 as imageio
+
+    suffix = path.suffix.lower()
     if suffix == ".mp4":
         options: dict[str, Any] = {"plugin": "FFMPEG", "fps": fps, "codec": "libx264", "macro_block_size": 2}
     else:

@@ -31,6 +31,8 @@ from simloop.worlds.staged import Instance, Staged
 if TYPE_CHECKING:
     import mujoco
 
+    from simloop.worlds.drive.dashcam import Sees
+
 #: ranges of `wide` that are narrower than those of appearance: a camera that is mounted on a car stays there, and what
 #: is not painted is darker than paint
 _MOUNTED = {
@@ -76,6 +78,11 @@ class HeldOut(Drive):
             assert isinstance(given, Uniform)
             made[name] = _mounted(given, narrower)
         return made
+
+    def onboard(self, size: tuple[int, int], *, look: Distribution | None = None, seed: int = 0) -> Sees:
+        from simloop.worlds.drive.onboard import Onboard
+
+        return Onboard(size, look=look, seed=seed)
 
     def frames(
         self,
