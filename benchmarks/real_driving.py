@@ -12,7 +12,9 @@ before, whoever ran it before: what was chosen after looking is said in docs/rea
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -50,13 +52,13 @@ class Arm:
     learner: Driver
 
 
-_FULL = Driver(normalisation="local", steps=3000)
+_FULL = Driver(normalisation="local", steps=2000)
 _ARMS = (
-    Arm("all, local", _GROUPS, 20_000, _FULL),
-    Arm("none, local", (), 20_000, _FULL),
-    Arm("all, grey-local", _GROUPS, 20_000, replace(_FULL, normalisation="grey-local")),
-    Arm("all, none", _GROUPS, 20_000, replace(_FULL, normalisation="none")),
-    Arm("none, none", (), 20_000, replace(_FULL, normalisation="none")),
+    Arm("all, local", _GROUPS, 12_000, _FULL),
+    Arm("none, local", (), 12_000, _FULL),
+    Arm("all, grey-local", _GROUPS, 12_000, replace(_FULL, normalisation="grey-local")),
+    Arm("all, none", _GROUPS, 12_000, replace(_FULL, normalisation="none")),
+    Arm("none, none", (), 12_000, replace(_FULL, normalisation="none")),
 )
 _SMALL = Driver(normalisation="local", steps=1000)
 
@@ -64,6 +66,9 @@ _SMALL = Driver(normalisation="local", steps=1000)
 def run() -> None:
     """Print the tables."""
     frames, training = image_set("donkeycar-tub/test"), image_set("donkeycar-tub/train")
+    for seed in _SEEDS:  # arms whose frames are the same follow each other
+        for arm in sorted(_ARMS, key=lambda a: a.groups):
+            trained(arm, seed)
     entrants = [Entrant(a.name, tuple(trained(a, s) for s in _SEEDS)) for a in _ARMS]
     found = benchmark(frames, entrants, training=training)
     print(f"{len(frames)} real frames, {_ARMS[0].frames} simulated ones, {len(_SEEDS)} seeds\n")
@@ -114,9 +119,9 @@ def moved_down(pictures: NDArray[np.uint8], rows: int) -> NDArray[np.uint8]:
 
 def trained(arm: Arm, seed: int) -> DriverModel:
     """The driver of an arm; trained once, then read."""
-    world = get_world("drive")
+    some, _ = album(arm.groups, 16, seed)  # what the world's code makes of it
     configuration = {"arm": [arm.groups, arm.frames], "learner": vars(arm.learner), "seed": seed,
-                     "world": world.content()}  # fmt: skip
+                     "frames": zlib.crc32(some.tobytes())}  # fmt: skip
     folder = _FOLDER / f"{arm.name.replace(', ', '-').replace(' ', '-')}-{seed}"
     with Run.open(folder, configuration) as kept:
         kept.stage("train", lambda: _train(arm, seed, kept.folder))
@@ -130,6 +135,7 @@ def _train(arm: Arm, seed: int, folder: Path) -> dict[str, Any]:
     return {"seconds": made.wall_seconds, "history": made.history[-1]}
 
 
+@lru_cache(maxsize=3)
 def album(groups: tuple[str, ...], count: int, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
     """Simulated frames (n, 60, 80, 3) in which some groups vary, and how an expert steers there (n,)."""
     scenes, look = distributions_of(groups)
