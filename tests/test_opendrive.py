@@ -40,6 +40,14 @@ def test_roads_come_back_to_a_millimetre(tmp_path: Path) -> None:
         assert len(again.points) == len(road.points)
 
 
+@pytest.mark.parametrize("number", range(8))
+def test_bends_change_evenly(number: int) -> None:
+    """A road's curvature has no jitter from point to point: that would be in labels, and in files of many pieces."""
+    road = random_road(number)
+    jitter = np.abs(np.diff(road.curvature[2:-2], 2))
+    assert np.percentile(jitter, 95) < 0.03 * np.abs(road.curvature).max()
+
+
 def walked(path: Path) -> np.ndarray:
     """(n, 2) the reference line of a file, by a walk of our own: cubics in u and v, lines, at a hundred places each."""
     points = []

@@ -22,8 +22,9 @@ STEP = 0.5
 #: parts of a road that do not follow each other are apart at least this many of its widths, from middle to middle
 _APART = 1.25
 _ATTEMPTS = 60
-#: places of a closed road between two of the points that its spline goes through
-_FINE = 64
+#: places of a closed road between two of the points that its spline goes through; with less than 200 what is between
+#: them, straight, is seen in the bends
+_FINE = 256
 
 
 @dataclass(frozen=True, eq=False)
