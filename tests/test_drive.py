@@ -443,3 +443,21 @@ def test_loops_compile_where_nothing_can_be_kept(monkeypatch):
 
     monkeypatch.setattr(compiled, "njit", refusing)
     assert compiled.compiled(lambda x: x + 1)(2) == 3
+
+
+def test_the_audit_finds_every_parameter_of_the_car_at_work():
+    """Each dynamics parameter moves a replay; those left out, of roads and things, move none."""
+    from simloop.audit import audit_parameters
+    from simloop.targets.standin import standin_target
+
+    audit = audit_parameters(WORLD, standin_target(WORLD, seed=0, episodes=2, seconds=4.0))
+    assert audit.passed
+    assert {p.name for p in WORLD.parameters if p.kind == "dynamics"} <= set(audit.effects)
+    assert set(audit.effects) | set(audit.elsewhere) == set(WORLD.parameters.names)
+    positions, rates = WORLD.starts(1, stream(0, "start"))
+    segments = Segments(WORLD.state(positions, rates), np.full((1, 30, 2), 0.3), np.zeros(1, int), np.ones(1, int), 20)
+    rows = np.tile(WORLD.parameters.default, (2, 1))
+    columns = [WORLD.parameters.index(name) for name in audit.elsewhere]
+    rows[0, columns], rows[1, columns] = WIDE.low[columns], WIDE.high[columns]
+    low, high = (WORLD.simulate(row[None], segments).regular for row in rows)
+    assert low.tobytes() == high.tobytes()

@@ -533,6 +533,8 @@ def show_audit(world: World, target: Target, *, json: bool) -> bool:
         [[n, f"{e:.2%}", "NO EFFECT" if n in found.dead else ""] for n, e in found.effects.items()],
         title="change of a channel across the parameter's range, in parts of how much the channel moves",
     )
+    if found.elsewhere:
+        terminal.say(f"seen in frames and running batches alone, and not moved: {', '.join(found.elsewhere)}")
     for a, b, cosine in found.alike:
         terminal.say(f"{a} and {b} cannot be told apart by such recordings (effects alike to {cosine:.3f})")
     if found.dead:
@@ -542,5 +544,6 @@ def show_audit(world: World, target: Target, *, json: bool) -> bool:
     if found.diverged:
         terminal.say(f"{found.diverged} simulations diverged")
     if found.passed:
-        terminal.say("passed: every parameter does something, and the same seed gives the same bytes")
+        moved = "every parameter that was moved" if found.elsewhere else "every parameter"
+        terminal.say(f"passed: {moved} does something, and the same seed gives the same bytes")
     return found.passed

@@ -2,7 +2,8 @@
 
 Each parameter is moved across the world's range while the others stay; windows with rich actions are replayed. A
 parameter whose whole range moves no observed channel by more than rounding has no effect, and the audit fails.
-Parameters that move everything in the same direction cannot be told apart by any recording like these.
+Parameters that move everything in the same direction cannot be told apart by any recording like these. What a world
+says that no replay depends on (`World.elsewhere`) is left out: frames and running batches show it.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ class Audit:
     Attributes:
         effects: parameter -> largest change of any channel across its range, as a fraction of the channel's motion.
         dead: parameters without effect.
+        elsewhere: parameters that only frames and running batches show, which are not moved here.
         alike: (parameter, parameter, cosine of their effects) that cannot be told apart.
         reproducible: whether two simulations, and a division of the work, gave the same bytes.
         diverged: simulations that blew up on the way.
@@ -41,6 +43,7 @@ class Audit:
 
     effects: dict[str, float]
     dead: list[str]
+    elsewhere: list[str]
     alike: list[tuple[str, str, float]]
     reproducible: bool
     diverged: int
@@ -69,7 +72,8 @@ def audit_parameters(world: World, target: Target, *, horizon: float = 0.5, coun
     motion = np.maximum(np.sqrt(np.nanmean(difference(base, base[:, :1], world.channels) ** 2, axis=(0, 1))), 1e-9)
     effects: dict[str, float] = {}
     directions = []
-    for j, name in enumerate(space.names):
+    names = [n for n in space.names if n not in world.elsewhere]
+    for j, name in ((space.index(n), n) for n in names):
         changes = []
         for step in steps:
             z = default.copy()
@@ -81,7 +85,6 @@ def audit_parameters(world: World, target: Target, *, horizon: float = 0.5, coun
         directions.append(np.nan_to_num(changes[-1] - changes[0]).ravel())
     unit = np.array([d / max(float(np.linalg.norm(d)), 1e-300) for d in directions])
     cosine = unit @ unit.T
-    names = space.names
     alike = [(names[i], names[j], float(cosine[i, j])) for j in range(len(names)) for i in range(j)
              if abs(cosine[i, j]) > ALIKE]  # fmt: skip
     half = windows.take(np.arange((len(windows) + 1) // 2))  # noise is keyed by a segment's number, so the first ones
@@ -90,6 +93,7 @@ def audit_parameters(world: World, target: Target, *, horizon: float = 0.5, coun
     return Audit(
         effects=effects,
         dead=[n for n, e in effects.items() if not e > NO_EFFECT],
+        elsewhere=[n for n in space.names if n in world.elsewhere],
         alike=sorted(alike, key=lambda p: -abs(p[2])),
         reproducible=again.tobytes() == base.tobytes() and part.tobytes() == base[: (len(windows) + 1) // 2].tobytes(),
         diverged=diverged,

@@ -107,6 +107,8 @@ class World(ABC):
     horizons: tuple[float, ...] = (0.2, 0.5)
     #: the reflection that changes nothing, if there is one
     mirror: Mirror | None = None
+    #: parameters that no replay depends on, for they say where running batches start and what frames show
+    elsewhere: frozenset[str] = frozenset()
     #: channel -> the largest size that the machine itself allows, where that is known
     machine_limits: Mapping[str, float] = MappingProxyType({})
 
