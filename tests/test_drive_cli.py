@@ -27,13 +27,13 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_driver_is_let_drive_beside_the_expert(driver: Path) -> None:
     """Each drives as far as it is told, on the same roads; the expert needs nobody, one that goes straight on does."""
-    said = CliRunner().invoke(app, ["evaluate", str(driver), "--target", "drive", "--kilometres", "0.3", "--json"])
+    said = CliRunner().invoke(app, ["evaluate", str(driver), "--target", "drive", "--kilometres", "0.1", "--json"])
     assert said.exit_code == 0, said.output
     found = json.loads(said.stdout)["drivers"]
     assert set(found) == {driver.name, "expert", "straight on"}
-    assert all(d["kilometres"] == pytest.approx(0.3, rel=0.05) for d in found.values())
+    assert all(d["kilometres"] == pytest.approx(0.1, rel=0.1) for d in found.values())
     assert found["expert"]["interventions"] == 0
-    assert found["straight on"]["interventions"] > 3
+    assert found["straight on"]["interventions"] > 1
 
 
 def test_a_drive_is_filmed(driver: Path, tmp_path: Path) -> None:
