@@ -101,17 +101,17 @@ def test_only_gains_beyond_doubt_are_taken() -> None:
     """`auto` keeps `none` where reality is within simulation, and where no gain is beyond doubt."""
     from simloop.learn.selection import chosen
 
-    def scores(gain: float, lean: float = 0.1) -> dict[str, dict[str, float]]:
+    def scores(gain: float, nearer: float = 0.1) -> dict[str, dict[str, float]]:
         return {
-            "none": {"reverse error": 0.2, "gain": 0.0, "doubt": 0.0, "lean": 0.0},
-            "adabn": {"reverse error": 0.2 - gain, "gain": gain, "doubt": 0.02, "lean": lean},
-            "dann": {"reverse error": 0.2 - gain / 2, "gain": gain / 2, "doubt": 0.01, "lean": 0.0},
+            "none": {"reverse error": 0.2, "gain": 0.0, "doubt": 0.0, "moved": 0.0, "nearer": 0.0},
+            "adabn": {"reverse error": 0.2 - gain, "gain": gain, "doubt": 0.02, "moved": 0.3, "nearer": nearer},
+            "dann": {"reverse error": 0.2 - gain / 2, "gain": gain / 2, "doubt": 0.01, "moved": 0.0, "nearer": 0.0},
         }
 
     assert chosen(scores(0.05), far=0.9)[0] == "adabn"
     assert chosen(scores(0.01), far=0.9)[0] == "none"
     assert chosen(scores(0.05), far=0.2)[0] == "none"
-    assert chosen(scores(0.05, lean=-0.5), far=0.9)[0] == "dann"
+    assert chosen(scores(0.05, nearer=0.5), far=0.9)[0] == "dann"
 
 
 #: which adaptations are tried in a world whose answer is known, and how many steps they take

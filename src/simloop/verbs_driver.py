@@ -57,7 +57,7 @@ class DriverResult:
         )
         if self.selection:
             terminal.table(
-                ["adaptation", "reverse error", "gain", "leans", ""],
+                ["adaptation", "reverse error", "gain", "mean moved", ""],
                 [self._row(name) for name in self.selection["scores"]],
             )
             terminal.say(self.selection["why"])
@@ -72,7 +72,7 @@ class DriverResult:
         score = self.selection["scores"][name]
         taken = "taken" if name == self.selection["taken"] else ""
         gain = f"{score['gain']:+.3f} ± {score['doubt']:.3f}"
-        return [name, f"{score['reverse error']:.3f}", gain, f"{score['lean']:+.2f}", taken]
+        return [name, f"{score['reverse error']:.3f}", gain, f"{score['moved']:+.2f}", taken]
 
 
 def driver_of(pairs: Sequence[str], adaptation: str | None, steps: int | None) -> Driver:
