@@ -4,8 +4,8 @@
     model = spec.compile()
     data.qpos[:] = state(scene, movers(scene), place, time)
 
-Road, lines and kerbs are flat ribbons of triangles over an endless plane. They lie a little over each other, so that
-which is seen is no matter of rounding: by less than a hundredth of a camera's height.
+Road, lines and kerbs are flat ribbons of triangles over a plane that reaches farther than a camera sees. They lie a
+little over each other, so that which is seen is no matter of rounding: by less than a hundredth of a camera's height.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from simloop.frames import Camera
 from simloop.parameters import Array
 from simloop.worlds.drive.parameters import CENTRES, EDGES
-from simloop.worlds.drive.road import Road
+from simloop.worlds.drive.road import Road, limits
 from simloop.worlds.drive.scene import SHAPES, SHOULDER, Scene
 
 if TYPE_CHECKING:
@@ -39,7 +39,9 @@ _PIECE, _KERB, _CENTRE_TAPE, _EDGE_TAPE = 1.2, 0.5, 1.6, 1.8
 _ROUND, _TIP = 16, 0.25
 #: m, what a camera does not see because it is too near or too far; what lights and haze take for the scene's size
 _NEAR, _FAR, _SIZE = 0.1, 400.0, 12.0
-#: m of the ground on which a pattern repeats
+#: m, side of a piece of the ground as it is drawn; an endless plane has many pieces, which took most of the time
+_GRID = 100.0
+#: m of a ribbon on which a pattern repeats
 _REPEAT = 4.0
 _COLOURS = {
     "ground": (0.35, 0.47, 0.31), "road": (0.46, 0.46, 0.46), "edge": (0.9, 0.9, 0.9), "centre": (0.9, 0.82, 0.4),
@@ -138,8 +140,10 @@ def describe(scene: Scene, camera: Camera) -> mujoco.MjSpec:
     axes = camera.rotation * np.array([1, -1, -1])  # MuJoCo's cameras look along -z, y up
     mujoco.mju_mat2Quat(turned, np.ascontiguousarray(axes).reshape(-1))
     ego.add_camera(name=CAMERA, pos=camera.position, quat=turned)
+    low, high = limits(scene.road.points, _FAR)
+    x, y = (low + high) / 2
     spec.worldbody.add_geom(
-        name="ground", type=mujoco.mjtGeom.mjGEOM_PLANE, size=[0, 0, 1], pos=[0, 0, GROUND],
+        name="ground", type=mujoco.mjtGeom.mjGEOM_PLANE, size=[*(high - low) / 2, _GRID], pos=[x, y, GROUND],
         rgba=[*_COLOURS["ground"], 1], contype=0, conaffinity=0,
     )  # fmt: skip
     heights = {"road": ROAD, "kerb-0": KERB, "kerb-1": KERB}
