@@ -107,7 +107,7 @@ def _pieces(road: _Element) -> list[Piece]:
         end = piece.trace()[0][-1]
         gap = float(np.hypot(end[0] - after.x, end[1] - after.y))
         if gap > _GAP:
-            raise InputError(f"its reference line has a gap of {gap:.2f} m at s = {after.s:g} m")
+            raise InputError(f"its reference line has a gap of {gap:.3g} m at s = {after.s:g} m")
     return pieces
 
 
