@@ -100,7 +100,7 @@ class Driver:
     learning_rate: float = 2e-3
     width: int = 16
     adaptation: Adaptation = "none"
-    coral_weight: float = 0.3
+    coral_weight: float = 0.1
     dann_weight: float = 0.1
     translation_steps: int = 1600
     translation_batch: int = 16
