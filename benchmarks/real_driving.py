@@ -67,7 +67,7 @@ def run() -> None:
     """Print the tables."""
     frames, training = image_set("donkeycar-tub/test"), image_set("donkeycar-tub/train")
     for seed in _SEEDS:  # arms whose frames are the same follow each other
-        for arm in sorted(_ARMS, key=lambda a: a.groups):
+        for arm in sorted(_ARMS, key=lambda a: a.groups, reverse=True):
             trained(arm, seed)
     entrants = [Entrant(a.name, tuple(trained(a, s) for s in _SEEDS)) for a in _ARMS]
     found = benchmark(frames, entrants, training=training)

@@ -15,7 +15,7 @@ DANGERS = ("none", "cut-in", "blocked lane", "pedestrian", "ice")
 ROAD: list[Row] = [
     ranged("road.closed", 0, 0, 1, (0, 1), "", "whether it leads back to its start", choices=("open", "closed")),
     ranged("road.length", 60, 200, 20000, (120, 250), "m", "of the road's middle", log=True),
-    ranged("road.radius", 6, 20, 300, (6.5, 16), "m", "of the tightest bend", log=True),
+    ranged("road.radius", 4, 20, 300, (4.8, 14), "m", "of the tightest bend", log=True),
     ranged("road.straight", 0, 0.3, 1, (0.1, 0.5), "", "part of an open road's pieces that are straight"),
     ranged("road.lane_width", 2, 3.5, 6, (2.8, 4.2), "m", "of each lane"),
     ranged("road.lanes", 1, 2, 2, (1, 2), "", "2: the right one is driven, the left one is for others", integer=True),

@@ -197,7 +197,7 @@ def open_road(
     Args:
         rng: decides it.
         length: m; shorter where so long a road would meet itself.
-        radius: m, of its tightest bend; the others' are up to six times as large, evenly in the logarithm.
+        radius: m, of its tightest bend; the others' are up to four times as large, evenly in the logarithm.
         lane_width: m.
         lanes: 1 or 2.
         straight: part of its pieces that are straight.
@@ -218,7 +218,7 @@ def open_road(
 def _pieces(rng: np.random.Generator, length: float, radius: float, straight: float) -> tuple[Array, Array]:
     """Places along a road, m, and its curvatures there, 1/m, between which it changes evenly."""
     n = int(length / (0.5 * radius)) + 2
-    radii = radius * np.exp(rng.uniform(0, np.log(6), n))
+    radii = radius * np.exp(rng.uniform(0, np.log(4), n))
     bends = np.where(rng.random(n) < straight, 0.0, np.where(rng.random(n) < 0.5, 1, -1) / radii)
     turned = rng.uniform(0.2, np.pi, n)
     long = np.where(bends == 0, radius * rng.uniform(0.5, 5, n), np.minimum(turned * radii, 12 * radius))
