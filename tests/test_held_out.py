@@ -207,3 +207,29 @@ def test_a_bent_lens_sees_as_far_to_the_side() -> None:
     assert b.camera.distortion == a.camera.distortion == (-0.08, 0.01)
     assert b.camera.intrinsics == pytest.approx(a.camera.intrinsics, rel=1e-6)
     assert (a.instances == b.instances).mean() > 0.95
+
+
+def test_normals_flow_and_visible_parts_through_the_fisheye() -> None:
+    """The ground's normals point up, still things flow as the camera's move says, and what stands free is visible."""
+    held = get_world("drive/held-out")
+    request = Request(
+        size=SIZE, length=2, rate=5, shadows=0, passes=("depth", "instances", "normals", "flow", "visible")
+    )
+    first, second = held.frames([0], request=request, distribution=held.distribution("wide"), seed=SEED)
+    assert first.instances is not None
+    assert first.normals is not None
+    assert first.flow is not None
+    assert first.depth is not None
+    flat = np.isin(first.instances, (1, 2))
+    up = first.normals[flat] @ first.camera.rotation.T
+    assert np.percentile(np.abs(up - [0, 0, 1]).max(axis=-1), 99) < 1e-3  # but for pixels of edges
+    world = first.camera.to_world(first.camera.rays[flat] * first.depth[flat][:, None])
+    rows, columns = np.nonzero(flat)
+    wanted = second.camera.project(world)[:, :2] - np.stack([columns, rows], axis=1) - 0.5
+    np.testing.assert_allclose(first.flow[flat], wanted, atol=1e-3)  # NaN where the camera passes what was ahead
+    assert np.isfinite(wanted).mean() > 0.5
+    things = first.things
+    shown = things.visible[things.pixels > 30]
+    assert len(shown) > 0
+    assert shown.max() <= 1
+    assert shown.max() > 0.95
