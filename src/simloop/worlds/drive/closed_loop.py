@@ -27,7 +27,7 @@ from simloop.progress import Progress, silent
 from simloop.randomness import stream
 from simloop.worlds.drive.channels import AT
 from simloop.worlds.drive.course import Courses, course_of
-from simloop.worlds.drive.expert import HURRY, clear_speed, hold_speed, line_at, predicted, steer_to
+from simloop.worlds.drive.expert import clear_speed, hold_speed, line_at, predicted, sight, steer_to
 from simloop.worlds.drive.parameters import DANGERS
 from simloop.worlds.drive.scene import AHEAD, BEHIND, LASTS, Scene, make_scene
 from simloop.worlds.drive.world import CAR, Drive
@@ -265,7 +265,7 @@ class _Drive:
         return np.minimum(self._values[:, AT["line.speed"]], self._clear)
 
     def _expert(self) -> Array:
-        ahead = np.maximum(self._lookahead, HURRY * self._states[:, 3])
+        ahead = sight(self._lookahead, self._values, self._states[:, 3])
         moved = predicted(self._states, self._delay)
         points = self._courses.ahead(self._which, self._places, ahead + self._states[:, 3] * self._delay)
         return steer_to(points[:, :2] - moved[:, :2], moved[:, 2], ahead, self._forms[:, 0], self._forms[:, 2])

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from simloop.parameters import Array
-from simloop.worlds.drive.channels import AT
+from simloop.worlds.drive.channels import AT, BENDS, PREVIEW
 from simloop.worlds.drive.road import Road
 
 if TYPE_CHECKING:
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 #: s of driving that the point it steers to is ahead at least; s in which a wanted speed is nearly reached
 HURRY, SETTLE = 0.6, 0.3
+#: part of the radius of the bends ahead, within 6 m, that the point is ahead at most
+CUT = 0.8
+_NEAR = [AT[name] for name, far in zip(BENDS, PREVIEW, strict=True) if far <= 6]
 #: m/s^2 sideways that it drives through a bend with, the part of the grip that it uses at most, and the part of the
 #: largest braking that it slows down with
 COMFORT, USED, GENTLE = 3.0, 0.5, 0.5
@@ -97,11 +100,23 @@ class LaneExpert:
             for name in ("expert.lookahead", "road.lane_width", "car.wheelbase", "car.turn", "car.acceleration",
                          "steering.delay")
         )  # fmt: skip
-        ahead = np.maximum(lookahead * width, HURRY * states[:, 3])
+        ahead = sight(lookahead * width, environment.values, states[:, 3])
         moved = predicted(states, delay)
         points = environment.ahead(ahead + states[:, 3] * delay)
         steering = steer_to(points[:, :2] - moved[:, :2], moved[:, 2], ahead, base, turn)
         return np.column_stack([steering, hold_speed(states[:, 3], environment.values[:, AT["line.speed"]], most)])
+
+
+def sight(lookahead: Array, values: Array, speed: Array) -> Array:
+    """How far ahead (n,) m a driver looks: `lookahead` (n,) m, less in tight bends, whose corners it would cut.
+
+    Args:
+        lookahead: (n,) m.
+        values: (n, D) of the channels.
+        speed: (n,) m/s; a fast car looks farther.
+    """
+    tightest = np.abs(values[:, _NEAR]).max(axis=1)
+    return np.maximum(np.minimum(lookahead, CUT / np.maximum(tightest, 1e-9)), HURRY * speed)
 
 
 def predicted(states: Array, delay: Array) -> Array:
