@@ -395,3 +395,36 @@ def test_commands_on_a_dataset(
     assert "holds another dataset (seed was '1', now '2')" in capsys.readouterr().err
     assert run("generate", "cart-pole", "-o", str(folder)) == 2
     assert "holds a dataset of world 'painted', not of 'cart-pole'" in capsys.readouterr().err
+
+
+def test_what_cannot_be_drawn_leaves_no_dataset(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A wrong option is said before there is a folder, which would hand it on to the next command."""
+    for words in (["--distinct", "texturee=2"], ["--textures", "nowhere"], ["--shadows", "100000"], ["--size", "9"]):
+        assert run("generate", "cube-toss", "-o", str(tmp_path / "data"), "-n", "1", *words) == 2
+        assert "\n" not in capsys.readouterr().err.strip()
+        assert not (tmp_path / "data").exists()
+
+
+def test_a_dataset_without_images_has_no_sheet(whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One that was killed before its first shard was whole is looked at, and says so."""
+    (tmp_path / "data").mkdir()
+    record = json.loads((whole / MANIFEST).read_text())
+    (tmp_path / "data" / MANIFEST).write_text(json.dumps({**record, "counts": None}))
+    assert run("look", str(tmp_path / "data"), "-o", str(tmp_path / "sheet.png")) == 2
+    assert "data: holds no images yet; give the command that makes it again" in capsys.readouterr().err
+    assert run("data", "show", str(tmp_path / "data")) == 0
+    assert "0 images of 300: NOT COMPLETE" in capsys.readouterr().out
+
+
+def test_flow_of_stills_is_warned_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A still has no next frame: its flow would be unknown everywhere. On a sheet there is some."""
+    size = ("--size", "32x32", "--passes", "flow")
+    assert run("generate", "cube-toss", "-o", str(tmp_path / "data"), "-n", "1", *size) == 0
+    assert "warning: flow is unknown in stills, which have no next frame" in capsys.readouterr().err
+    assert (
+        run("look", "cube-toss", "-o", str(tmp_path / "sheet.png"), "-n", "1", "--distribution", "default", *size) == 0
+    )
+    from PIL import Image
+
+    picture = np.asarray(Image.open(tmp_path / "sheet.png"))
+    assert picture[-100:-10, 10:-10].any(axis=2).mean() > 0.01

@@ -18,6 +18,7 @@ import pytest
 
 from simloop.data.generate import Generated, generate
 from simloop.data.plan import MANIFEST
+from simloop.data.repair import repair
 from simloop.data.store import Dataset
 from simloop.errors import InputError
 from simloop.frames import Request
@@ -291,7 +292,7 @@ def test_the_manifest_stands_before_the_first_shard(tmp_path: Path) -> None:
 
 
 def test_surfaces_wear_the_images_of_a_folder(tmp_path: Path) -> None:
-    """A dataset made with a folder of textures says so by their hash, and is refused where they have changed."""
+    """A dataset made with a folder of textures says so by their hash: the folder may move, but not change."""
     from PIL import Image
 
     folder = tmp_path / "textures"
@@ -300,6 +301,18 @@ def test_surfaces_wear_the_images_of_a_folder(tmp_path: Path) -> None:
     changes = {"size": (16, 16), "passes": (), "textures": str(folder)}
     made = generate_into(tmp_path / "d", "cube-toss", 1, changes, None, None)
     assert made.made.manifest.configuration["look hash"] == get_world("cube-toss").looks()["images"].hash
+    record = (tmp_path / "d" / "shard-00000" / "shard.json").read_bytes()
+    moved = folder.rename(tmp_path / "moved")
+    pictures_in.cache_clear()
+    with pytest.raises(InputError, match=r"no such folder; expected the images for textures \(has it moved"):
+        generate_into(tmp_path / "d", "cube-toss", 2, {}, None, None)
+    there = generate_into(tmp_path / "d", "cube-toss", 1, {"textures": str(moved)}, None, "images").made
+    assert (there.made, there.manifest.hash) == (0, made.made.manifest.hash)
+    assert Dataset.open(tmp_path / "d").request.textures == str(moved)
+    moved.rename(folder)
+    (tmp_path / "d" / "shard-00000" / "000000-watch.rgb.png").unlink()
+    assert repair(tmp_path / "d", textures=folder).damages
+    assert (tmp_path / "d" / "shard-00000" / "shard.json").read_bytes() == record
     Image.fromarray(np.full((9, 9, 3), 90, dtype=np.uint8)).save(folder / "wall.png")
     pictures_in.cache_clear()
     with pytest.raises(InputError, match="textures hash was"):

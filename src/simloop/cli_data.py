@@ -52,11 +52,13 @@ def generate(
         list[str] | None,
         typer.Option(help="Different draws of a group of appearance parameters, as texture=10; may be repeated."),
     ] = None,
-    samples: Annotated[int | None, typer.Option(help="Samples of a pixel against jagged edges.", min=0)] = None,
+    samples: Annotated[int | None, typer.Option(help="Samples of a pixel against jagged edges.", min=0, max=64)] = None,
     textures: Annotated[
         str | None, typer.Option(help="A folder of images that surfaces may wear; then looks are drawn from 'images'.")
     ] = None,
-    shadows: Annotated[int | None, typer.Option(help="Side of the shadow map, pixels; 0: no shadows.", min=0)] = None,
+    shadows: Annotated[
+        int | None, typer.Option(help="Side of the shadow map, pixels; 0: no shadows.", min=0, max=16384)
+    ] = None,
     distribution: Drawn = None,
     look: LookOption = None,
     workers: Workers = 1,
@@ -133,6 +135,9 @@ def repair(
     world: Annotated[
         str | None, typer.Option(help="The dataset's world, where its YAML file is in another place now.")
     ] = None,
+    textures: Annotated[
+        str | None, typer.Option(help="The folder of images that its surfaces wear, where it has moved.")
+    ] = None,
     workers: Workers = 1,
     json: Json = False,
 ) -> None:
@@ -140,7 +145,7 @@ def repair(
     from simloop.verbs_data import repair_dataset
 
     with terminal.shown_warnings() as warned, terminal.progress() as progress:
-        result = repair_dataset(folder, world, workers=workers, progress=progress)
+        result = repair_dataset(folder, world, textures, workers=workers, progress=progress)
     _show(result, json, warned)
 
 

@@ -23,6 +23,6 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instea
 Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
 Resume = Annotated[
     ResumeChoice,
-    typer.Option(help="A folder that holds a run: if-match continues the same one and refuses another, never refuses"
-                 " any, always starts over where it is another."),
+    typer.Option(help="What to do with a folder that holds something already: if-match goes on with the same and"
+                 " refuses another, never refuses any, always starts over where it is another."),
 ]  # fmt: skip

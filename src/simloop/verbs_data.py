@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
@@ -17,7 +18,7 @@ from simloop.data.sheet import check_sheet, write_sheet
 from simloop.data.store import Dataset
 from simloop.data.summary import SIZE_BINS, VISIBLE_BINS, Summary, summarise
 from simloop.distributions import Distribution
-from simloop.errors import InputError, count, unknown
+from simloop.errors import DataWarning, InputError, count, unknown
 from simloop.frames import Request
 from simloop.progress import Progress, silent
 from simloop.randomness import stream
@@ -153,18 +154,21 @@ def generate_into(
             " a new folder, or --resume always to start over in this one"
         )
     drawn = distribution_named(found, distribution, "wide")
-    if look == "images" and not changes.get("textures"):
+    request = replace(found.request if before is None else before.request, **changes)
+    if look == "images" and not request.textures:
         raise InputError("--look images: a folder of images is needed; say which: --textures FOLDER")
-    seen = look_named(found, look, "images" if changes.get("textures") else "wide")
-    request = found.request
+    seen = look_named(found, look, "images" if request.textures else "wide")
+    if "flow" in request.passes and request.length == 1:
+        warnings.warn(
+            DataWarning("flow is unknown in stills, which have no next frame; --length 2 or more"), stacklevel=2
+        )
     if before is not None:
         drawn = drawn if distribution else before.distribution()
         seen = before.distribution("look") if not look and before.configuration["look"] else seen
-        request = before.request
         seed = int(before.configuration["seed"]) if seed is None else seed
         frames = frames or before.frames
     made = generate(
-        world, frames or FRAMES, folder, seed=seed or 0, request=replace(request, **changes), distribution=drawn,
+        world, frames or FRAMES, folder, seed=seed or 0, request=request, distribution=drawn,
         look=seen, workers=workers, executor=executor, address=address, resume=resume, progress=progress,
     )  # fmt: skip
     return GeneratedResult(made)
@@ -188,25 +192,28 @@ def look_at(
                 f"{what}: is a dataset, whose images are as they are; leave out everything but -n and --seed"
             )
         dataset = Dataset.open(what, unfinished=True)
+        if not len(dataset):
+            raise InputError(f"{what}: holds no images yet; give the command that makes it again, and it goes on")
         picked = stream(seed, "look").permutation(len(dataset))[:images]
         size = write_sheet(path, [dataset[int(i)] for i in sorted(picked)])
-        shown = f"{min(images, len(dataset))} of its {count(len(dataset), 'image')}"
+        shown = f"{min(images, len(dataset))} of the {count(len(dataset), 'image')} in dataset {what}"
     else:
         world = get_world(what)
         request = with_cameras(world, replace(SHEET, **changes))
+        if "flow" in request.passes:  # of a still there is none
+            request = replace(request, length=2)
         scenes = -(-images // len(request.cameras))
-        frames = list(
-            world.frames(
-                range(scenes),
-                request=request,
-                distribution=distribution_named(world, distribution, "wide"),
-                look=look_named(world, look, "wide"),
-                seed=seed,
-            )
-        )[:images]
+        drawn = world.frames(
+            range(scenes),
+            request=request,
+            distribution=distribution_named(world, distribution, "wide"),
+            look=look_named(world, look, "wide"),
+            seed=seed,
+        )
+        frames = [f for f in drawn if f.step == 0][:images]
         size = write_sheet(path, frames)
-        shown = count(scenes, "random draw")
-    return f"{path}: {shown} of {what}, {size[0]} x {size[1]} pixels"
+        shown = f"{count(scenes, 'random draw')} of {what}"
+    return f"{path}: {shown}, {size[0]} x {size[1]} pixels"
 
 
 @dataclass(frozen=True)
@@ -367,6 +374,8 @@ class RepairResult:
         )
 
 
-def repair_dataset(folder: Path, world: str | None, *, workers: int = 1, progress: Progress = silent) -> RepairResult:
+def repair_dataset(
+    folder: Path, world: str | None, textures: str | None, *, workers: int = 1, progress: Progress = silent
+) -> RepairResult:
     """Make what is damaged or missing of a dataset anew."""
-    return RepairResult(folder, repair(folder, world, workers=workers, progress=progress))
+    return RepairResult(folder, repair(folder, world, textures=textures, workers=workers, progress=progress))

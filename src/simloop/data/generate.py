@@ -67,10 +67,14 @@ class Generated:
 def configure(
     world: World, request: Request, distribution: Distribution | None, look: Distribution | None, seed: int
 ) -> dict[str, Any]:
-    """Everything that decides the frames of a dataset but their number, JSON-able."""
+    """Everything that decides the frames of a dataset but their number, JSON-able; what cannot be drawn is refused."""
+    from simloop.worlds.photograph import Looks
+
     request = with_cameras(world, request)
     drawn = distribution or world.distributions()["default"]
     seen = look or world.looks().get("default")
+    if seen is not None:
+        Looks(seen, request, seed)
     configuration = {
         "world": {"name": world.name, "content": world.content()},
         "versions": {
@@ -80,7 +84,7 @@ def configure(
             "zlib": zlib.ZLIB_RUNTIME_VERSION,
         },
         "categories": [asdict(c) for c in world.categories],
-        "request": request.to_dict(),
+        "request": {name: x for name, x in request.to_dict().items() if name != "textures"},
         **({"textures hash": pictures_in(request.textures).hash} if request.textures else {}),
         "seed": seed,
         "distribution": drawn.to_dict(),
@@ -140,8 +144,8 @@ def generate(
         raise InputError(f"{'n' if n < 1 else 'workers'} must be at least 1, got {min(n, workers)}")
     asked = world if isinstance(world, str) else world.name
     found = get_world(world) if isinstance(world, str) else world
-    configuration = configure(found, request or found.request, distribution, look, seed)
-    manifest = Manifest(configuration, n, asked)
+    request = with_cameras(found, request or found.request)
+    manifest = Manifest(configure(found, request, distribution, look, seed), n, asked, request.textures)
     manifest = manifest.replace(frames=Plan.of(n, manifest.request).frames)
     with opened(Path(folder), manifest, resume) as manifest:
         order = Order(Path(folder), world, manifest)
@@ -226,7 +230,7 @@ def _begun(folder: Path, manifest: Manifest, resume: Resume) -> Manifest:
         with contextlib.suppress(InputError) if resume == "always" else contextlib.nullcontext():
             before = Manifest.read(folder)
         if before is not None and content_hash(before.configuration) == manifest.hash:
-            return before if before.frames >= manifest.frames else manifest.replace(asked=before.asked)
+            return before.replace(frames=max(before.frames, manifest.frames), textures=manifest.textures)
         shards = list(folder.glob("shard-*"))
         if resume == "if-match" and before is not None and shards:
             changed = first_difference(dict(before.configuration), dict(manifest.configuration))

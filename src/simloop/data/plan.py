@@ -95,15 +95,18 @@ class Manifest:
     """What stands in `dataset.json`.
 
     Attributes:
-        configuration: everything that decides the frames but their number, JSON-able. Its hash names the dataset.
+        configuration: everything that decides the frames but their number, JSON-able. Its hash names the dataset. Of
+            images that surfaces wear it has what they show, not where they are.
         frames: how many are asked for.
         asked: the world as it was asked for: a name or a YAML file.
+        textures: the folder of the images that surfaces wear, where it was last found; "" for none.
         counts: what all shards hold, by name; None until they are all there.
     """
 
     configuration: Mapping[str, Any]
     frames: int
     asked: str
+    textures: str = ""
     counts: Mapping[str, Any] | None = None
 
     @property
@@ -116,7 +119,7 @@ class Manifest:
         """What was photographed."""
         record = self.configuration["request"]
         listed = {name: tuple(record[name]) for name in ("size", "passes", "cameras")}
-        return Request(**{**record, **listed})
+        return Request(**{**record, **listed, "textures": self.textures})
 
     @property
     def categories(self) -> tuple[Category, ...]:
@@ -145,7 +148,7 @@ class Manifest:
             "configuration": dict(self.configuration),
             "hash": self.hash,
             "frames": self.frames,
-            "asked": {"world": self.asked},
+            "asked": {"world": self.asked} | ({"textures": self.textures} if self.textures else {}),
             "counts": self.counts,
         }
 
@@ -168,7 +171,14 @@ class Manifest:
                     f"{file}: written by a newer simloop (its schema is {schema}, this one reads {SCHEMA}); upgrade"
                     " simloop"
                 )
-            found = cls(record["configuration"], int(record["frames"]), record["asked"]["world"], record["counts"])
+            asked = record["asked"]
+            found = cls(
+                configuration=record["configuration"],
+                frames=int(record["frames"]),
+                asked=asked["world"],
+                textures=asked.get("textures", ""),
+                counts=record["counts"],
+            )
             if schema != SCHEMA or record["hash"] != found.hash:
                 raise ValueError("its hash is not that of its content")
         except InputError:

@@ -50,13 +50,19 @@ def damages(folder: Path, manifest: Manifest, progress: Progress = silent) -> It
 
 
 def repair(
-    folder: str | Path, world: str | World | None = None, *, workers: int = 1, progress: Progress = silent
+    folder: str | Path,
+    world: str | World | None = None,
+    *,
+    textures: str | Path | None = None,
+    workers: int = 1,
+    progress: Progress = silent,
 ) -> Repaired:
     """Make the damaged and the missing shards of a dataset anew.
 
     Args:
         folder: of the dataset.
         world: that it shows, or its name or YAML file; by default the one that was asked for when it was made.
+        textures: the folder of the images that its surfaces wear; by default where it was when it was made.
         workers: processes.
         progress: told how far it is.
 
@@ -66,6 +72,8 @@ def repair(
     """
     folder = Path(folder)
     manifest = Manifest.read(folder)
+    if textures is not None:
+        manifest = manifest.replace(textures=str(Path(textures).resolve()))
     with opened(folder, manifest, "if-match"):
         found = list(damages(folder, manifest, progress))
         missing = set(manifest.plan.shards) - set(whole_shards(folder, manifest))

@@ -114,7 +114,7 @@ class Images:
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
         if not self.folder.is_dir():
-            raise InputError(f"{folder}: no such folder; expected a folder of images for textures")
+            raise InputError(f"{folder}: no such folder; expected the images for textures (has it moved? --textures)")
         files = sorted(p for p in self.folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
         if not files:
             raise InputError(f"{folder}: no images in this folder (looked for {', '.join(SUFFIXES)})")
@@ -131,7 +131,7 @@ class Images:
                 kept.append(picture)
         named = ", ".join(broken[:5]) + (f" and {len(broken) - 5} more" if len(broken) > 5 else "")
         if not kept:
-            raise InputError(f"{folder}: none of the {count(len(broken), 'image')} in this folder can be read: {named}")
+            raise InputError(f"{folder}: no image in this folder can be read: {named}")
         if broken:
             warnings.warn(
                 DataWarning(f"{folder}: {count(len(broken), 'image')} cannot be read and left out: {named}"),
