@@ -22,10 +22,13 @@ NAMES = (
     "recovery",
     "speed",
     "environments",
+    "driving_steps",
     "wall_clock",
     "frames",
     "detector",
+    "drive_pose",
     "real_driving",
+    "driving_adaptation",
     "startup",
     "new_user",
 )

@@ -37,7 +37,7 @@ _REQUEST = Request(size=(80, 60), passes=(), views=8)
 #: groups of the look, and of the world's own parameters; what is in neither always varies
 _LOOK = ("texture", "lines", "light", "sky", "weather", "camera", "sensor")
 _SCENE = ("markings", "things")
-_GROUPS = (*_LOOK, *_SCENE)
+GROUPS = (*_LOOK, *_SCENE)
 #: rows of a picture of 120 that are 9 degrees
 _ROWS = 12
 
@@ -54,10 +54,10 @@ class Arm:
 
 _FULL = Driver(normalisation="local", steps=2000)
 _ARMS = (
-    Arm("all, local", _GROUPS, 12_000, _FULL),
+    Arm("all, local", GROUPS, 12_000, _FULL),
     Arm("none, local", (), 12_000, _FULL),
-    Arm("all, grey-local", _GROUPS, 12_000, replace(_FULL, normalisation="grey-local")),
-    Arm("all, none", _GROUPS, 12_000, replace(_FULL, normalisation="none")),
+    Arm("all, grey-local", GROUPS, 12_000, replace(_FULL, normalisation="grey-local")),
+    Arm("all, none", GROUPS, 12_000, replace(_FULL, normalisation="none")),
     Arm("none, none", (), 12_000, replace(_FULL, normalisation="none")),
 )
 _SMALL = Driver(normalisation="local", steps=1000)
@@ -72,17 +72,17 @@ def run() -> None:
     entrants = [Entrant(a.name, tuple(trained(a, s) for s in _SEEDS)) for a in _ARMS]
     found = benchmark(frames, entrants, training=training)
     print(f"{len(frames)} real frames, {_ARMS[0].frames} simulated ones, {len(_SEEDS)} seeds\n")
-    _show(found)
+    show_table(found)
     print("\nthe same frames shifted by 12 rows (9 degrees): what is lost of r\n")
     show(["driver", "as they are", "up", "down"], [_shifted(e, frames) for e in entrants])
-    small = [Arm("all", _GROUPS, 6_000, _SMALL), Arm("none", (), 6_000, _SMALL)]
-    small += [Arm(f"{g} alone", (g,), 6_000, _SMALL) for g in _GROUPS]
-    small += [Arm(f"without {g}", tuple(x for x in _GROUPS if x != g), 6_000, _SMALL) for g in _GROUPS]
+    small = [Arm("all", GROUPS, 6_000, _SMALL), Arm("none", (), 6_000, _SMALL)]
+    small += [Arm(f"{g} alone", (g,), 6_000, _SMALL) for g in GROUPS]
+    small += [Arm(f"without {g}", tuple(x for x in GROUPS if x != g), 6_000, _SMALL) for g in GROUPS]
     print(f"\n{_SMALL.steps} steps, {small[0].frames} frames, one seed\n")
-    _show(benchmark(frames, [Entrant(a.name, (trained(a, 0),)) for a in small]))
+    show_table(benchmark(frames, [Entrant(a.name, (trained(a, 0),)) for a in small]))
 
 
-def _show(found: Benchmark) -> None:
+def show_table(found: Benchmark) -> None:
     names = list(found.rows[0].values)
     differences = {d.name: d for d in found.differences}
     rows = []
