@@ -215,7 +215,10 @@ def test_normals_flow_and_visible_parts_through_the_fisheye() -> None:
     request = Request(
         size=SIZE, length=2, rate=5, shadows=0, passes=("depth", "instances", "normals", "flow", "visible")
     )
-    first, second = held.frames([0], request=request, distribution=held.distribution("wide"), seed=SEED)
+    row = held.parameters.default.copy()
+    for name, many in (("parked.count", 12), ("buildings.count", 20), ("clutter.count", 40)):
+        row[held.parameters.index(name)] = many
+    first, second = held.frames([0], request=request, distribution=Point(held.parameters, row), seed=SEED)
     assert first.instances is not None
     assert first.normals is not None
     assert first.flow is not None

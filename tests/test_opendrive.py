@@ -22,7 +22,7 @@ pytest.importorskip("scenariogeneration")
 def random_road(number: int) -> Road:
     """One of the roads that the world draws in `wide`."""
     rng = stream(number, "test", "opendrive")
-    radius, length = float(np.exp(rng.uniform(np.log(7), np.log(25)))), float(rng.uniform(120, 250))
+    radius, length = float(np.exp(rng.uniform(np.log(4.8), np.log(25)))), float(rng.uniform(120, 250))
     make = closed_road if number % 2 else open_road
     return make(rng, length=length, radius=radius, lane_width=float(rng.uniform(2.8, 4.2)), lanes=1 + number // 2 % 2)
 
