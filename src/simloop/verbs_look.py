@@ -18,8 +18,9 @@ from simloop import terminal
 from simloop.adapt import Adaptation, get_method
 from simloop.adapt.appearance import VIEWS, LookComparison, beside, pictures, searched
 from simloop.adapt.binding import bound
+from simloop.adapt.discrepancy import Discrepancy
 from simloop.data.sheet import check_sheet, write_pictures
-from simloop.distributions import Distribution, Normal, Uniform
+from simloop.distributions import Distribution, Normal, Product, Uniform
 from simloop.errors import InputError, MissingExtraError, count, unknown
 from simloop.gap.images import BLOCK, energy_distance, told_apart
 from simloop.learn.driver_model import Images
@@ -35,7 +36,7 @@ from simloop.worlds.description import describe_world, versions
 #: groups of the look that are fitted where nobody says which, as far as they can be seen
 GROUPS = ("camera", "lens")
 #: part of a parameter's variance that a reader must explain before the parameter is fitted
-LEAST_SEEN = 0.3
+LEAST_SEEN = 0.2
 #: frames that the reader learns from, its gradient steps, and frames around the search's end
 FRAMES, STEPS, AROUND = 4000, 1000, 1000
 #: of a method, where nobody says it: a frame costs as much as a hundred windows of a pendulum
@@ -154,6 +155,8 @@ def fit_look_into(
     _check_installed()
     options = {**OPTIONS.get(method, {}), **options}
     chosen = get_method(method, options)
+    if chosen.works_on is not Discrepancy:
+        raise InputError(f"method {method!r} replays recordings, and images cannot be replayed; use simopt or cem")
     asked = candidates(world, fit)
     if len(images) < 2 * BLOCK:
         raise InputError(f"{images.name}: {count(len(images), 'image')} are too few; {2 * BLOCK} or more say something")
@@ -184,12 +187,8 @@ def fit_look_into(
                                progress=progress).to_dict(),
         )  # fmt: skip
         adaptation = Adaptation.from_dict(record)
-        pose = run.stage("pose", lambda: _pose(comparison, adaptation, prior, seed))
-        assert isinstance(adaptation.distribution, Normal)
-        # as wide as where the search ended, and as what the images leave open: what simulation lacks is in neither
-        spread = adaptation.distribution.covariance + np.array(pose["covariance"])
-        part = Normal(space.space, pose["mean"], spread)
-        look = beside(part, wide, world.look)
+        pose = run.stage("pose", lambda: pose_of(comparison, adaptation, prior, seed))
+        look = look_of(world, adaptation, pose)
         arms = {"default": world.looks()["default"], "wide": wide, "fitted": look}
         apart = run.stage("told-apart", lambda: _apart(world, comparison, arms, real, seed))
         run.stage("versions", lambda: versions(world))
@@ -246,7 +245,7 @@ def taught(
     return dict(zip(names, reader.seen.explained, strict=True))
 
 
-def _pose(comparison: LookComparison, adaptation: Adaptation, prior: Normal, seed: int) -> dict[str, Any]:
+def pose_of(comparison: LookComparison, adaptation: Adaptation, prior: Normal, seed: int) -> dict[str, Any]:
     """What the images say of the fitted parameters: mean, covariance in their scale, 90 %."""
     space = prior.space
     around = Normal.independent(space, adaptation.distribution.mean, prior.spread / 2)
@@ -260,6 +259,17 @@ def _pose(comparison: LookComparison, adaptation: Adaptation, prior: Normal, see
         "high": space.from_scale(mean + half).tolist(),
         "known": found.known.tolist(),
     }
+
+
+def look_of(world: World, adaptation: Adaptation, pose: dict[str, Any]) -> Product:
+    """The fitted look: about what the images say, as wide as where the search ended and as what they leave open.
+
+    What simulation lacks is in neither. What was not fitted is as wide as it was.
+    """
+    ended = adaptation.distribution
+    assert isinstance(ended, Normal)
+    part = Normal(ended.space, pose["mean"], ended.covariance + np.array(pose["covariance"]))
+    return beside(part, _wide(world), world.look)
 
 
 def _apart(

@@ -97,6 +97,7 @@ def _spread_of_means(x: Array, rng: np.random.Generator) -> Array:
 
 def _blocks(count: int, length: int, rng: np.random.Generator) -> NDArray[np.int64]:
     """As many indices in blocks of neighbours, which begin anywhere (moving-block bootstrap)."""
-    length = min(length, count)
+    # of fewer than eight blocks the means would be too much alike
+    length = max(1, min(length, count // 8))
     begins = rng.integers(count - length + 1, size=-(-count // length))
     return (begins[:, None] + np.arange(length)).reshape(-1)[:count]

@@ -115,7 +115,8 @@ def _apart(found: dict[str, Any]) -> blocks.Table:
     )  # fmt: skip
     caption = (
         "Can simulation and reality be told apart? Energy distance of what is fitted, 0 where it is alike; and how"
-        " often a classifier names rightly an image that it has not seen, from all features of the network: 50 % is chance."
+        " often a classifier names rightly an image that it has not seen, from all features of the network: 50 % is"
+        " chance."
     )
     return blocks.Table(caption, ("look", "energy distance", "told apart", "95 %", "p"), rows)
 
