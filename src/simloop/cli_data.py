@@ -10,6 +10,7 @@ import typer
 
 from simloop import terminal
 from simloop.cli_options import Json, Resume, ResumeChoice, Seed, World
+from simloop.errors import InputError
 
 
 class ExecutorChoice(StrEnum):
@@ -31,7 +32,8 @@ Drawn = Annotated[
     typer.Option("--distribution", help="What scenes are drawn from: default, wide, a run's folder or a JSON file."),
 ]
 LookOption = Annotated[
-    str | None, typer.Option("--look", help="What their appearance is drawn from: default, wide, or a JSON file.")
+    str | None,
+    typer.Option("--look", help="What their appearance is drawn from: default, wide, a run, a JSON file."),
 ]
 Workers = Annotated[int, typer.Option(help="Processes.", min=1)]
 
@@ -97,6 +99,9 @@ def look(
     cameras: Cameras = None,
     distribution: Drawn = None,
     look: LookOption = None,
+    target: Annotated[
+        str | None, typer.Option("--target", help="Images of reality to stand above the world's: a tub, a folder, ...")
+    ] = None,
     seed: Seed = 0,
 ) -> None:
     """Put random draws of a world, or images of a dataset, on one sheet: boxes, depth in false colours, masks.
@@ -106,6 +111,15 @@ def look(
     from simloop.verbs_data import changes_of_request, look_at
 
     changes = changes_of_request(size=size, passes=passes, cameras=cameras)
+    if target is not None:
+        if changes or distribution:
+            raise InputError("beside images of reality (--target) there is only --look, -n and --seed to say")
+        from simloop.targets.images import image_set
+        from simloop.verbs_look import look_beside
+
+        with terminal.shown_warnings():
+            terminal.say(look_beside(output, what, look, image_set(target), pairs=count, seed=seed))
+        return
     with terminal.shown_warnings():
         terminal.say(look_at(output, what, count, changes, distribution, look, seed=seed))
 
