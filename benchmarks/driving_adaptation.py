@@ -1,7 +1,7 @@
-"""What does adapting to unlabelled real frames bring, or cost? The published drive: learned on 0-599, scored on 600-799.
+"""What does adapting to unlabelled real frames bring, or cost? Learned on a drive's frames 0-599, tested on 600-799.
 
-Drivers whose simulated frames have nothing randomised, or everything (`real_driving`'s two), adapt in each way to frames
-0-599, whose labels nobody reads; `auto` tries them and keeps the one that its criterion, which needs no labels, likes.
+Drivers whose simulated frames have nothing randomised, or everything (two arms of `real_driving`), adapt in each way to
+frames 0-599, whose labels nobody reads; `auto` tries them and keeps the one that a criterion without labels likes.
 
 Each training is kept in `runs/bench-driving-adaptation`; a benchmark that was stopped goes on there.
 """
