@@ -19,6 +19,7 @@ The conventions, which hold for everything that is stored and exported:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
@@ -126,9 +127,13 @@ class Camera:
 def widest(distortion: tuple[float, float]) -> float:
     """The normalised radius up to which a lens shows what is farther out farther out; inf without an end."""
     k1, k2 = distortion
-    squares = np.roots([5 * k2, 3 * k1, 1.0])
-    ends = [float(x.real) for x in squares if abs(x.imag) < 1e-12 and x.real > 0]
-    return float(np.sqrt(min(ends))) if ends else float("inf")
+    inside = 9 * k1**2 - 20 * k2
+    if inside < 0:
+        return math.inf
+    # where 1 + 3 k1 x + 5 k2 x^2 becomes 0, x being the radius squared
+    root = math.sqrt(inside)
+    ends = [-2 / below for below in (3 * k1 + root, 3 * k1 - root) if below < 0]
+    return math.sqrt(min(ends)) if ends else math.inf
 
 
 def undistorted(x: Array, y: Array, distortion: tuple[float, float], *, fisheye: bool = False) -> tuple[Array, Array]:

@@ -19,5 +19,13 @@ def stream(seed: int, *names: str | int) -> np.random.Generator:
     The key is hashed (SHA-256) into a Philox counter-based generator; the same key gives the same numbers in
     every process and on every machine with the same NumPy version.
     """
-    key = hashlib.sha256(repr((int(seed), *names)).encode()).digest()
-    return np.random.Generator(np.random.Philox(key=np.frombuffer(key[:16], dtype=np.uint64)))
+    return np.random.Generator(np.random.Philox(key=np.frombuffer(_digest(seed, *names)[:16], dtype=np.uint64)))
+
+
+def number(seed: int, *names: str | int) -> int:
+    """A whole number from 0 to below 2^63 that is keyed as a stream is, for generators in compiled loops."""
+    return int.from_bytes(_digest(seed, *names)[16:24], "little") >> 1
+
+
+def _digest(seed: int, *names: str | int) -> bytes:
+    return hashlib.sha256(repr((int(seed), *names)).encode()).digest()

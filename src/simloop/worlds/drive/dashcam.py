@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from simloop.distributions import Distribution, Point
 from simloop.frames import Request
 from simloop.parameters import Array
-from simloop.sensor import sense_light
+from simloop.randomness import number as key_of
 from simloop.worlds.drive.look import camera_of, look_space
 from simloop.worlds.drive.photos import Dress, Geometry
 from simloop.worlds.drive.scene import Scene
@@ -45,7 +45,7 @@ class Dashcam:
     """
 
     def __init__(self, size: tuple[int, int], *, look: Distribution | None = None, seed: int = 0) -> None:
-        self._size = size
+        self._size, self._seed = size, seed
         self._looks = Looks(look or Point(look_space()), Request(size=size, passes=()), seed)
         self._roads: dict[int, tuple[Geometry, Dress]] = {}
         self._seen: dict[int, int] = {}
@@ -69,5 +69,4 @@ class Dashcam:
         camera = camera_of(dress.values, self._size, place)
         light, _, _ = geometry.render(camera, dress.numbers, dress.lamps, dress.recolour, time)
         self._seen[number] = self._seen.get(number, -1) + 1
-        noise = self._looks.noise_of(self._seen[number], f"road {number}")
-        return sense_light(dress.exposed(light), dress.values, noise("rgb"))
+        return dress.sensed(light, key_of(self._seed, "frames", "noise", self._seen[number], f"road {number}", "rgb"))

@@ -18,16 +18,17 @@ from numpy.typing import NDArray
 
 from simloop.distributions import Distribution, Point
 from simloop.errors import InputError
-from simloop.frames import Camera, Category, Frame, Objects, Request
+from simloop.frames import Camera, Category, Frame, Objects, Request, widest
 from simloop.parameters import Array, ParameterSpace
-from simloop.randomness import stream
-from simloop.sensor import sense_depth, sense_light
-from simloop.worlds.drive import raster
-from simloop.worlds.drive.expert import line_at, steer_to
+from simloop.randomness import number, stream
+from simloop.sensor import sense_depth
+from simloop.worlds.drive import outlines, raster
+from simloop.worlds.drive.expert import line_at, sight_along, steer_to
 from simloop.worlds.drive.look import camera_of, look_space, uniforms
 from simloop.worlds.drive.ride import Begin, ride
 from simloop.worlds.drive.scene import KINDS, Scene, make_scene
-from simloop.worlds.labels import in_view, tight_boxes, truncation
+from simloop.worlds.drive.sensing import sense, sensor_numbers
+from simloop.worlds.labels import in_view, truncation
 from simloop.worlds.photograph import Looks
 
 #: surfaces in the order of their numbers in masks; things follow
@@ -41,13 +42,12 @@ CATEGORIES = (
 _NOT_HERE = ("normals", "flow", "visible")
 #: m, side of a cell in which the nearest point of the road is kept, and how far beside the road
 _CELL, _REACH = 0.5, 2.5
-#: what a camera makes the mean of a picture, in linear light, if it adapts wholly
-_MEAN = 0.16
 #: (12 edges of 5 points, 3) along the edges of the cube from -1 to 1
 _EDGES = np.array(
     [np.insert([i, j], axis, t) for axis in range(3) for i in (-1, 1) for j in (-1, 1) for t in np.linspace(-1, 1, 5)]
 )
-_IDENTITY = np.array([1.0, 0, 0, 0])
+#: (surfaces, 4) the boxes of what has no end
+_NOWHERE = np.full((len(SURFACES), 4), np.nan)
 
 
 class Geometry:
@@ -71,10 +71,12 @@ class Geometry:
         low, high = scene.extents
         self._middle, self._half = (low + high) / 2, (high - low) / 2
         self._edges = self._middle[:, None] + _EDGES * self._half[:, None]
+        self._categories = np.concatenate([len(KINDS) + np.arange(len(SURFACES)), scene.kinds])
+        self._names = (*SURFACES, *scene.names)
 
     def render(
         self, camera: Camera, numbers: Array, lamps: Array, recolour: Array, time: float = 0.0
-    ) -> tuple[Array, Array, NDArray[np.uint16]]:
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.uint16]]:
         """Linear light (H, W, 3), depth (H, W), m, and instances (H, W) of the scene at a time, s."""
         scene, parts = self.scene, self.scene.parts
         places = scene.places(time)
@@ -104,50 +106,38 @@ class Geometry:
 
     def objects(self, camera: Camera, instances: NDArray[np.uint16], time: float) -> Objects:
         """The annotations of what is seen, and of things that would be seen if nothing were in the way."""
-        scene, surfaces = self.scene, len(SURFACES)
-        places = scene.places(time)
-        n = surfaces + len(scene)
-        amodal = np.full((n, 4), np.nan)
-        amodal[surfaces:] = self._amodal(camera, places)
-        pixels = np.bincount(instances.reshape(-1), minlength=n + 1)[1 : n + 1]
-        keep = (pixels > 0) | in_view(amodal, camera.size)
+        surfaces, k = len(SURFACES), camera.intrinsics
+        places = self.scene.places(time)
+        own = outlines.amodal(
+            places, self._middle, self._half, self._edges, camera.position, camera.rotation, k[0, 0], k[0, 2], k[1, 2],
+            *camera.distortion, widest(camera.distortion), raster.FAR,
+        )  # fmt: skip
+        amodal = np.concatenate([_NOWHERE, own])
+        pixels, boxes = outlines.seen(instances, len(amodal))
+        keep = np.flatnonzero((pixels > 0) | in_view(amodal, camera.size))
+        n = len(keep)
+        first = int(np.searchsorted(keep, surfaces))
+        things = keep[first:] - surfaces
         poses = np.zeros((n, 7))
-        poses[:, 3:] = _IDENTITY
-        poses[surfaces:, :2] = places[:, :2]
-        poses[surfaces:, 3], poses[surfaces:, 6] = np.cos(places[:, 2] / 2), np.sin(places[:, 2] / 2)
-        none = np.zeros((surfaces, 3))
+        poses[:first, 3] = 1
+        poses[first:, :2], half = places[things, :2], places[things, 2] / 2
+        poses[first:, 3], poses[first:, 6] = np.cos(half), np.sin(half)
+        centres, sizes = np.zeros((n, 3)), np.zeros((n, 3))
+        centres[first:], sizes[first:] = self._middle[things], 2 * self._half[things]
         return Objects(
-            ids=np.arange(1, n + 1),
-            categories=np.concatenate([len(KINDS) + np.arange(surfaces), scene.kinds]),
-            names=(*SURFACES, *scene.names),
-            boxes=tight_boxes(instances, n),
-            amodal=amodal,
-            truncation=truncation(amodal, camera.size),
-            pixels=pixels.astype(np.int64),
+            ids=keep + 1,
+            categories=self._categories[keep],
+            names=tuple([self._names[i] for i in keep.tolist()]),
+            boxes=boxes[keep],
+            amodal=amodal[keep],
+            truncation=truncation(amodal[keep], camera.size),
+            pixels=pixels[keep],
             visible=np.full(n, np.nan),
             poses=poses,
-            centres=np.concatenate([none, self._middle]),
-            sizes=np.concatenate([none, 2 * self._half]),
+            centres=centres,
+            sizes=sizes,
             keypoints=np.zeros((n, 0, 3)),
-        ).take(keep)
-
-    def _amodal(self, camera: Camera, places: Array) -> Array:
-        """(n, 4) boxes around the images of the things' boxes: of points along their edges, which the lens bends."""
-        out = np.full((len(places), 4), np.nan)
-        away = np.column_stack([places[:, :2] - camera.position[:2], self._middle[:, 2] - camera.position[2]])
-        reach = np.linalg.norm(self._half, axis=1) + np.linalg.norm(self._middle[:, :2], axis=1)
-        near = np.flatnonzero((away @ camera.rotation[:, 2] > -reach) & ((away**2).sum(axis=1) < raster.FAR**2))
-        if not len(near):
-            return out
-        x, y, z = np.moveaxis(self._edges[near], -1, 0)
-        c, s = np.cos(places[near, 2])[:, None], np.sin(places[near, 2])[:, None]
-        world = np.stack([places[near, :1] + c * x - s * y, places[near, 1:2] + s * x + c * y, z], axis=-1)
-        image = camera.image(camera.to_camera(world))
-        some = ~np.isnan(image[..., 0]).all(axis=1)
-        seen = image[some]
-        out[near[some], :2] = np.where(np.isnan(seen), np.inf, seen).min(axis=1)
-        out[near[some], 2:] = np.where(np.isnan(seen), -np.inf, seen).max(axis=1)
-        return out
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -158,23 +148,24 @@ class Dress:
     numbers: Array
     lamps: Array
     recolour: Array
+    sensor: Array
 
     @classmethod
     def of(cls, values: Mapping[str, float], scene: Scene, rng: np.random.Generator) -> Dress:
         """The look that is said by values of `look_space`; what they leave open is drawn."""
         numbers, lamps = uniforms(values, rng)
-        return cls(values, numbers, lamps, rng.random((len(scene.parts.things), 3)) ** 1.5)
+        recolour = rng.random((len(scene.parts.things), 3)) ** 1.5
+        return cls(values, numbers, lamps, recolour, sensor_numbers(values))
 
-    def exposed(self, light: Array) -> NDArray[np.float32]:
-        """Linear light (H, W, 3) as a camera that adapts exposes it: (3, H, W)."""
-        gain = (_MEAN / max(float(light.mean()), 1e-6)) ** self.values["light.adapt"]
-        return np.multiply(light.transpose(2, 0, 1), gain, dtype=np.float32, order="C", casting="same_kind")
+    def sensed(self, light: NDArray[np.float32], key: int) -> NDArray[np.uint8]:
+        """The picture (H, W, 3) that a camera takes of linear light (H, W, 3); a number decides its noise."""
+        return np.asarray(sense(light, self.sensor, key))
 
 
 def labels_at(scene: Scene, values: Mapping[str, float], s: float, place: Array, speed: float) -> dict[str, float]:
     """What is known of a car at a place (3,), `s` m along the road: what an expert does, where it is in its lane."""
     road = scene.road
-    ahead = values["expert.lookahead"] * road.lane_width
+    ahead = sight_along(road, scene.line, s, values["expert.lookahead"] * road.lane_width, speed)
     wanted = line_at(road, scene.line, np.array([s, s + ahead]))
     (here, point), (heading, _), (_, curvature) = road.at(np.array([s, s + ahead]), wanted)
     steering = steer_to(
@@ -209,10 +200,10 @@ def photos(
             )
     drawn = distribution or Point(parameters)
     looks = Looks(look or Point(look_space()), request, seed)
-    for number, group in itertools.groupby(sequences, key=lambda s: s // request.views):
-        row = drawn.sample(1, stream(seed, "frames", "scene", number))[0]
+    for scene, group in itertools.groupby(sequences, key=lambda s: s // request.views):
+        row = drawn.sample(1, stream(seed, "frames", "scene", scene))[0]
         values = dict(zip(parameters.names, row.tolist(), strict=True))
-        geometry = Geometry(make_scene(values, stream(seed, "drive", "scene", number)))
+        geometry = Geometry(make_scene(values, stream(seed, "drive", "scene", scene)))
         for sequence in group:
             yield from _sequence(geometry, sequence, values, looks, request, seed)
 
@@ -228,14 +219,14 @@ def _sequence(
     for step in range(request.length):
         index, time, place = sequence * request.length + step, step / request.rate, taken.places[step]
         camera = camera_of(seen, request.size, place)
-        light, depth, instances = geometry.render(camera, dress.numbers, dress.lamps, dress.recolour, time)
-        streams = looks.noise_of(index, camera.name)
-        images: dict[str, Any] = {"rgb": sense_light(dress.exposed(light), seen, streams("rgb"))}
-        near = depth.astype(np.float32)
+        light, near, instances = geometry.render(camera, dress.numbers, dress.lamps, dress.recolour, time)
+        images: dict[str, Any] = {
+            "rgb": dress.sensed(light, number(seed, "frames", "noise", index, camera.name, "rgb"))
+        }
         if "depth" in request.passes:
             images["depth"] = near
         if "depth_sensed" in request.passes:
-            images["depth_sensed"] = sense_depth(near, seen, streams("depth"))
+            images["depth_sensed"] = sense_depth(near, seen, looks.noise_of(index, camera.name)("depth"))
         if "instances" in request.passes:
             images["instances"] = instances
         yield Frame(

@@ -488,4 +488,4 @@ def render(  # type: ignore[no-untyped-def]  # pragma: no cover
         veil = 0.12 * v[GLARE] * max(0.0, rotation[0, 2] * v[SUN_X] + rotation[1, 2] * v[SUN_Y]
                                      + rotation[2, 2] * v[SUN_Z])  # fmt: skip
         colour += veil
-    return colour, depth, instances
+    return colour.astype(np.float32), depth.astype(np.float32), instances

@@ -1,0 +1,70 @@
+"""Where things are in a fisheye's picture, in compiled loops: boxes of what is seen, and of what would be.
+
+Of a thing's box points along its edges are taken, for the lens bends them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from simloop.worlds.drive.compiled import compiled
+
+
+@compiled
+def seen(instances, n):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Of each number 1..n in a mask (H, W) how many pixels it has, (n,), and the box around them, (n, 4), else NaN."""
+    pixels, boxes = np.zeros(n, np.int64), np.full((n, 4), np.nan)
+    for i in range(instances.shape[0]):
+        for j in range(instances.shape[1]):
+            k = int(instances[i, j]) - 1
+            if k < 0:
+                continue
+            if pixels[k] == 0:
+                boxes[k, 0], boxes[k, 1], boxes[k, 2], boxes[k, 3] = j, i, j + 1, i + 1
+            else:
+                boxes[k, 0], boxes[k, 2] = min(boxes[k, 0], j), max(boxes[k, 2], j + 1)
+                boxes[k, 3] = i + 1
+            pixels[k] += 1
+    return pixels, boxes
+
+
+@compiled
+def amodal(  # type: ignore[no-untyped-def]  # pragma: no cover
+    places, middles, halves, edges, position, rotation, focal, centre_u, centre_v, k1, k2, most, far
+):
+    """(n, 4) boxes around the images of things, whatever is before them; NaN of what is behind or farther than `far`.
+
+    What it is given: places (n, 3): x, y, m, and heading, rad; of the things' boxes, in their own axes, middles and
+    halves (n, 3), m, and points along the edges (n, k, 3), m; of the camera its position (3,), m, the rotation (3, 3)
+    from its axes to the world's, focal length and centre, pixels, and the fisheye's distortion. What is farther from
+    its axis than `most`, rad, is seen there, as `frames.widest` says.
+    """
+    out = np.full((len(places), 4), np.nan)
+    for k in range(len(places)):
+        x, y = places[k, 0] - position[0], places[k, 1] - position[1]
+        z = middles[k, 2] - position[2]
+        if x * x + y * y + z * z >= far * far:
+            continue
+        reach = np.sqrt(halves[k, 0] ** 2 + halves[k, 1] ** 2 + halves[k, 2] ** 2)
+        reach += np.sqrt(middles[k, 0] ** 2 + middles[k, 1] ** 2)
+        if x * rotation[0, 2] + y * rotation[1, 2] + z * rotation[2, 2] <= -reach:
+            continue
+        c, s = np.cos(places[k, 2]), np.sin(places[k, 2])
+        u0, v0, u1, v1 = np.inf, np.inf, -np.inf, -np.inf
+        for m in range(edges.shape[1]):
+            ex, ey = edges[k, m, 0], edges[k, m, 1]
+            wx, wy, wz = x + c * ex - s * ey, y + s * ex + c * ey, edges[k, m, 2] - position[2]
+            depth = rotation[0, 2] * wx + rotation[1, 2] * wy + rotation[2, 2] * wz
+            if depth <= 0:
+                continue
+            a = (rotation[0, 0] * wx + rotation[1, 0] * wy + rotation[2, 0] * wz) / depth
+            b = (rotation[0, 1] * wx + rotation[1, 1] * wy + rotation[2, 1] * wz) / depth
+            r = np.sqrt(a * a + b * b)
+            angle = min(np.arctan(r), most)
+            a2 = angle * angle
+            part = focal * (1 + a2 * (k1 + k2 * a2)) * angle / max(r, 1e-12)
+            u, v = a * part + centre_u, b * part + centre_v
+            u0, v0, u1, v1 = min(u0, u), min(v0, v), max(u1, u), max(v1, v)
+        if u1 >= u0:
+            out[k, 0], out[k, 1], out[k, 2], out[k, 3] = u0, v0, u1, v1
+    return out
