@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 #: s of driving that the point it steers to is ahead at least; s in which a wanted speed is nearly reached
 HURRY, SETTLE = 0.6, 0.3
-#: part of the radius of the bends ahead, within 6 m, that the point is ahead at most
-CUT = 0.8
-_NEAR = [AT[name] for name, far in zip(BENDS, PREVIEW, strict=True) if far <= 6]
+#: part of the radius of the bends ahead that the point is ahead at most, and m within which bends are minded
+CUT, _MINDS = 0.8, 6.0
+_NEAR = [AT[name] for name, far in zip(BENDS, PREVIEW, strict=True) if far <= _MINDS]
 #: m/s^2 sideways that it drives through a bend with, the part of the grip that it uses at most, and the part of the
 #: largest braking that it slows down with
 COMFORT, USED, GENTLE = 3.0, 0.5, 0.5
@@ -117,6 +117,16 @@ def sight(lookahead: Array, values: Array, speed: Array) -> Array:
     """
     tightest = np.abs(values[:, _NEAR]).max(axis=1)
     return np.maximum(np.minimum(lookahead, CUT / np.maximum(tightest, 1e-9)), HURRY * speed)
+
+
+def sight_along(road: Road, offset_line: Array, s: float, lookahead: float, speed: float) -> float:
+    """`sight` of one car `s` m along a road, by the road's own points."""
+    n = len(road.points)
+    ahead = int(s / road.step) + np.arange(int(_MINDS / road.step) + 1)
+    ahead = ahead % n if road.closed else np.clip(ahead, 0, n - 1)
+    bends = road.curvature[ahead]
+    tightest = np.abs(bends / np.maximum(1 - bends * offset_line[ahead], 0.1)).max()
+    return max(min(lookahead, CUT / max(float(tightest), 1e-9)), HURRY * speed)
 
 
 def predicted(states: Array, delay: Array) -> Array:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from simloop.parameters import Array
-from simloop.worlds.drive.expert import line_at, pursue
+from simloop.worlds.drive.expert import line_at, pursue, sight_along
 from simloop.worlds.drive.scene import AHEAD, BEHIND, Scene
 from simloop.worlds.drive.vehicle import FORM, STATE, advance
 
@@ -69,12 +69,14 @@ def ride(scene: Scene, values: Mapping[str, float], begin: Begin, length: int, r
     states = [state.copy()]
     if length > 1:
         form = np.array([values[name] for name in FORM])
-        ahead = np.array([values["expert.lookahead"] * scene.road.lane_width])
+        lookahead, along = values["expert.lookahead"] * scene.road.lane_width, begin.along
         for _ in range(length - 1):
+            ahead = np.array([sight_along(scene.road, scene.line, along, lookahead, float(state[3]))])
             steering = pursue(scene.road, state[None, :2], state[None, 2], ahead, scene.line,
                               values["car.wheelbase"], values["car.turn"])  # fmt: skip
             advance(state, form, steering[0], 0.0, 1.0, 1 / rate)
+            along = float(scene.road.locate(state[:2])[0])
             states.append(state.copy())
     seen = np.array(states)
-    along = scene.road.locate(seen[1:, :2])[0] if length > 1 else np.zeros(0)
-    return Ride(scene, seen[:, :3], np.append(begin.along, along), seen[:, 3], 1 / rate)
+    after = scene.road.locate(seen[1:, :2])[0] if length > 1 else np.zeros(0)
+    return Ride(scene, seen[:, :3], np.append(begin.along, after), seen[:, 3], 1 / rate)
