@@ -62,10 +62,15 @@ class Geometry:
         reach = road.half_width + _REACH
         self._low = road.points.min(axis=0) - reach
         columns, rows = np.ceil((road.points.max(axis=0) + reach - self._low) / _CELL).astype(int)
-        self._points, self._headings = np.ascontiguousarray(road.points), np.ascontiguousarray(road.heading)
+        self._points = np.ascontiguousarray(road.points)
+        after = (
+            np.roll(road.heading, -1) - road.heading if road.closed else np.diff(road.heading, append=road.heading[-1:])
+        )
+        after = (after + np.pi) % (2 * np.pi) - np.pi
+        self._ways = np.column_stack([np.cos(road.heading), np.sin(road.heading), after, -np.roll(after, 1)])
         self._grid = raster.nearest_grid(self._points, self._low, _CELL, (rows, columns), reach, road.closed)
         self._form = np.array(
-            [road.step, road.half_width, road.closed, scene.centre, scene.edge, scene.line_width, scene.dash, scene.gap,
+            [road.step, road.half_width, scene.centre, scene.edge, scene.line_width, scene.dash, scene.gap,
              scene.kerb], dtype=float,
         )  # fmt: skip
         low, high = scene.extents
@@ -86,23 +91,11 @@ class Geometry:
         middles = np.stack([own[:, 0] + c * x - s * y, own[:, 1] + s * x + c * y, z], axis=1)
         k = camera.intrinsics
         return raster.render(
-            camera.size, k[0, 0], k[0, 2], k[1, 2], *camera.distortion, camera.position, camera.rotation, numbers,
-            lamps, self._form, self._points, self._headings, self._grid, self._low, _CELL, parts.things, parts.shapes,
+            camera.size, k[0, 0], *camera.distortion, camera.position, camera.rotation, numbers,
+            lamps, self._form, self._points, self._ways, self._grid, self._low, _CELL, parts.things, parts.shapes,
             middles, parts.halves, own[:, 2] + parts.turns, parts.colours, recolour,
-            self._boxes(places, camera, numbers),
+            raster.shades(places, self._middle, self._half, camera.position, *numbers[raster.SUN_X : raster.SUN_Z + 1]),
         )  # fmt: skip
-
-    def _boxes(self, places: Array, camera: Camera, numbers: Array) -> Array:
-        """(n, 8) what may throw a shadow that is seen: see `raster.render`."""
-        sun_z = max(float(numbers[raster.SUN_Z]), 1e-3)
-        high = 2 * self._half[:, 2]
-        c, s = np.cos(places[:, 2]), np.sin(places[:, 2])
-        long = high * np.sqrt(max(0.0, 1 - sun_z**2)) / sun_z
-        reach = np.hypot(self._half[:, 0], self._half[:, 1]) + np.minimum(long, 30.0)
-        middle = places[:, :2] + np.stack([c, s], axis=1) * self._middle[:, :1]
-        out = np.column_stack([middle, c, s, self._half[:, 0], self._half[:, 1], high, reach])
-        far = np.linalg.norm(middle - camera.position[:2], axis=1)
-        return np.ascontiguousarray(out[far < 35 + reach])
 
     def objects(self, camera: Camera, instances: NDArray[np.uint16], time: float) -> Objects:
         """The annotations of what is seen, and of things that would be seen if nothing were in the way."""

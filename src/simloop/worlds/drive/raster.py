@@ -100,8 +100,9 @@ def _sky(dx, dy, dz, v, lamps, stretch, lamps_only, out):  # type: ignore[no-unt
     """Write the light from a direction into out (3,): sky, clouds, what stands at the horizon, lamps, the sun."""
     seed = int(v[SEED])
     up = max(0.0, dz)
-    azimuth = np.arctan2(dy, dx)
-    elevation = np.arcsin(min(1.0, max(-1.0, dz)))
+    azimuth = elevation = 0.0
+    if v[BACK_HEIGHT] > 0 or v[LAMP_COUNT] > 0:
+        azimuth, elevation = np.arctan2(dy, dx), np.arcsin(min(1.0, max(-1.0, dz)))
     part = min(1.0, up * 1.6) ** 0.7
     for c in range(3):
         out[c] = _mix(v[HORIZON_R + c], v[ZENITH_R + c], part)
@@ -145,18 +146,42 @@ def _sky(dx, dy, dz, v, lamps, stretch, lamps_only, out):  # type: ignore[no-unt
 
 
 @_fast
+def shades(places, middles, halves, position, sun_x, sun_y, sun_z):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """(n, 10) what may throw a shadow on the ground that is seen, of things at places (n, 3): x, y, m, and heading.
+
+    Their boxes have middles and halves (n, 3), m, in their own axes. Of each is said: middle x, y, cosine, sine, half
+    length, half width, m; how far towards the sun a ray from the ground is below its top, m; and the circle around its
+    shadow: x, y, m, and radius squared.
+    """
+    out = np.empty((len(places), 10))
+    count, up = 0, max(sun_z, 1e-3)
+    for k in range(len(places)):
+        c, s = np.cos(places[k, 2]), np.sin(places[k, 2])
+        x, y = places[k, 0] + c * middles[k, 0], places[k, 1] + s * middles[k, 0]
+        end = 2 * halves[k, 2] / up
+        long = min(end, 30.0 / max(np.hypot(sun_x, sun_y), 1e-9))
+        half = np.hypot(halves[k, 0], halves[k, 1])
+        u, v = x - 0.5 * long * sun_x, y - 0.5 * long * sun_y
+        radius = half + 0.5 * long * np.hypot(sun_x, sun_y)
+        if np.hypot(u - position[0], v - position[1]) > 35 + radius:
+            continue
+        out[count] = x, y, c, s, halves[k, 0], halves[k, 1], end, u, v, radius * radius
+        count += 1
+    return out[:count]
+
+
+@_fast
 def _lit_by_sun(x, y, v, boxes):  # type: ignore[no-untyped-def]  # pragma: no cover
     """0 where a thing's box stands between a place on the ground and the sun, else 1."""
     for k in range(len(boxes)):
-        px, py = x - boxes[k, 0], y - boxes[k, 1]
-        far = px * px + py * py
-        reach = boxes[k, 7]
-        if far > reach * reach:
+        u, w = x - boxes[k, 7], y - boxes[k, 8]
+        if u * u + w * w > boxes[k, 9]:
             continue
+        px, py = x - boxes[k, 0], y - boxes[k, 1]
         c, s = boxes[k, 2], boxes[k, 3]
         ox, oy = c * px + s * py, -s * px + c * py
         dx, dy = c * v[SUN_X] + s * v[SUN_Y], -s * v[SUN_X] + c * v[SUN_Y]
-        near, end = 0.0, boxes[k, 6] / max(v[SUN_Z], 1e-3)
+        near, end = 0.0, boxes[k, 6]
         for o, d, half in ((ox, dx, boxes[k, 4]), (oy, dy, boxes[k, 5])):
             if abs(d) < 1e-9:
                 if abs(o) > half:
@@ -171,12 +196,32 @@ def _lit_by_sun(x, y, v, boxes):  # type: ignore[no-untyped-def]  # pragma: no c
 
 @_fast
 def _ground(  # type: ignore[no-untyped-def]  # pragma: no cover
-    x, y, far, sine, focal, way_x, way_y, v, form, points, headings, grid, low, cell, lamps, dx, dy, dz, boxes, out
+    x,
+    y,
+    far,
+    sine,
+    focal,
+    way_x,
+    way_y,
+    v,
+    form,
+    points,
+    ways,
+    grid,
+    low,
+    cell,
+    lamps,
+    dx,
+    dy,
+    dz,
+    boxes,
+    mirrored,
+    out,
 ):
     """Write the colour of the ground into out (3,) and return its instance."""
     seed = int(v[SEED])
-    step, half, closed, centre, edge, wide, dash, gap, kerb = (
-        form[0], form[1], form[2], int(form[3]), int(form[4]), form[5], form[6], form[7], form[8],
+    step, half, centre, edge, wide, dash, gap, kerb = (
+        form[0], form[1], int(form[2]), int(form[3]), form[4], form[5], form[6], form[7],
     )  # fmt: skip
     instance = GROUND
     i, j = int((y - low[1]) / cell), int((x - low[0]) / cell)
@@ -187,19 +232,13 @@ def _ground(  # type: ignore[no-untyped-def]  # pragma: no cover
     along = across / max(sine, 0.02)
     s = d = 0.0
     if k >= 0:
-        n = len(points)
-        heading = headings[k]
-        hx, hy = np.cos(heading), np.sin(heading)
+        hx, hy = ways[k, 0], ways[k, 1]
         px, py = x - points[k, 0], y - points[k, 1]
         t = px * hx + py * hy
         # a parallel curve of the arc through the point: the line bends between points as the headings say
-        other = k + (1 if t > 0 else -1)
-        if closed > 0:
-            other = other % n
-        if 0 <= other < n:
-            turn = (headings[other] - heading + np.pi) % (2 * np.pi) - np.pi
-            heading += turn * min(1.0, abs(t) / step) * 0.5
-            hx, hy = np.cos(heading), np.sin(heading)
+        turn = 0.5 * min(1.0, abs(t) / step) * (ways[k, 2] if t > 0 else ways[k, 3])
+        sine_t, cosine_t = turn - turn**3 / 6, 1 - turn * turn / 2 + turn**4 / 24  # it is small
+        hx, hy = hx * cosine_t - hy * sine_t, hx * sine_t + hy * cosine_t
         s = k * step + t
         d = -px * hy + py * hx
     seen = abs(way_x * hx + way_y * hy) if k >= 0 else 1.0
@@ -241,7 +280,7 @@ def _ground(  # type: ignore[no-untyped-def]  # pragma: no cover
             elif edge == 3:
                 line_e = _covered(abs(d) - half, 1.8 * wide, blur_d)
         worn = 1.0
-        if v[WEAR] > 0:
+        if v[WEAR] > 0 and line_c + line_e > 0:
             worn = 1 - v[WEAR] * max(0.0, min(1.0, 0.5 + _noise(x * 5, y * 5, seed + 8)
                                               + _noise(x * 1.3, y * 1.3, seed + 9)))  # fmt: skip
         line_c = min(1.0, line_c) * worn
@@ -288,7 +327,6 @@ def _ground(  # type: ignore[no-untyped-def]  # pragma: no cover
         grazing = (1 - sine) ** 4
         rough = v[ROUGH]
         bend = 1 + rough * 0.15 * _noise(x * 3, y * 3, seed + 51)
-        mirrored = np.empty(3)
         _sky(dx, dy, -dz * bend, v, lamps, 2.5 + 4 * rough, True, mirrored)
         part = gloss * (0.12 + 0.6 * grazing) * (1 - 0.7 * paint)
         for c in range(3):
@@ -416,30 +454,15 @@ def _falling(colour, v, amount, seed, snow):  # type: ignore[no-untyped-def]  # 
 
 
 @_fast
-def render(  # type: ignore[no-untyped-def]  # pragma: no cover
-    size, focal, centre_u, centre_v, k1, k2, position, rotation, v, lamps, form, points, headings, grid, low, cell,
-    things, shapes, middles, halves, turns, colours, recolour, boxes,
-):  # fmt: skip
-    """A picture of a scene from one place: its colour (height, width, 3), linear light with white at 1; depth
-    (height, width), m along the camera's axis, 0 where there is nothing; and instances (height, width).
-
-    What it is given: (width, height); of the fisheye lens, as `frames.Camera` has it, focal length, centre and
-    distortion; the camera's position (3,), m, and the rotation (3, 3) from its axes to the world's; the look's numbers
-    v (NUMBERS,) and lamps (LAMPS, 4): azimuth, elevation, size, rad, and strength; form: step, half width, closed,
-    centre, edge, line width, dash, gap and kerb of the road; its points (n, 2) and headings (n,), and grid, low and
-    cell of `nearest_grid`; parts (P, ...) in the world's axes, and their other colours; boxes (n, 8) of what throws
-    shadows: x, y, cosine, sine, half length, half width, height and reach.
-    """
-    width, height = size
-    colour = np.zeros((height, width, 3))
-    depth = np.full((height, width), np.inf)
-    instances = np.zeros((height, width), np.uint16)
-    rays = np.empty((height, width, 3))
-    cosines = np.empty((height, width))
+def _lens(height, width, focal, k1, k2):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Of the pixels of the upper left quarter of a picture the sine of the angle to the axis, as a part of how far from
+    the middle they are, and its cosine; the other quarters are its mirror images."""
+    rows, columns = (height + 1) // 2, (width + 1) // 2
+    parts, cosines = np.empty((rows, columns)), np.empty((rows, columns))
     bent = k1 != 0 or k2 != 0
-    for row in range(height):
-        for column in range(width):
-            x, y = (column + 0.5 - centre_u) / focal, (row + 0.5 - centre_v) / focal
+    for row in range(rows):
+        for column in range(columns):
+            x, y = (column + 0.5 - width / 2) / focal, (row + 0.5 - height / 2) / focal
             seen = np.sqrt(x * x + y * y)
             angle = seen
             for _ in range(3 if bent else 0):
@@ -447,13 +470,44 @@ def render(  # type: ignore[no-untyped-def]  # pragma: no cover
                 slope = max(1 + a2 * (3 * k1 + 5 * k2 * a2), 0.1)
                 angle -= (angle * (1 + a2 * (k1 + k2 * a2)) - seen) / slope
             angle = min(angle, 1.5358897417550099)
-            part = np.sin(angle) / seen if seen > 1e-9 else 1.0
-            a, b, c = x * part, y * part, np.cos(angle)
+            parts[row, column] = np.sin(angle) / seen if seen > 1e-9 else 1.0
+            cosines[row, column] = np.cos(angle)
+    return parts, cosines
+
+
+@_fast
+def render(  # type: ignore[no-untyped-def]  # pragma: no cover
+    size, focal, k1, k2, position, rotation, v, lamps, form, points, ways, grid, low, cell,
+    things, shapes, middles, halves, turns, colours, recolour, boxes,
+):  # fmt: skip
+    """A picture of a scene from one place: its colour (height, width, 3), linear light with white at 1; depth
+    (height, width), m along the camera's axis, 0 where there is nothing; and instances (height, width).
+
+    What it is given: (width, height); of the fisheye lens, as `frames.Camera` has it, focal length and distortion,
+    its centre being the picture's; the camera's position (3,), m, and the rotation (3, 3) from its axes to the
+    world's; the look's numbers v (NUMBERS,) and lamps (LAMPS, 4): azimuth, elevation, size, rad, and strength;
+    form: step, half width, centre, edge, line width, dash, gap and kerb of the road; its points (n, 2) and ways (n,
+    4): cosine and sine of the heading and the turns to the next point and to the one before, rad; grid, low and
+    cell of `nearest_grid`; parts (P, ...) in the world's axes, and their other colours; and boxes (n, 10) of
+    `shades`.
+    """
+    width, height = size
+    colour = np.zeros((height, width, 3))
+    depth = np.full((height, width), np.inf)
+    instances = np.zeros((height, width), np.uint16)
+    rays = np.empty((height, width, 3))
+    parts, cosines = _lens(height, width, focal, k1, k2)
+    mirrored = np.empty(3)
+    for row in range(height):
+        for column in range(width):
+            x, y = (column + 0.5 - width / 2) / focal, (row + 0.5 - height / 2) / focal
+            i, j = min(row, height - 1 - row), min(column, width - 1 - column)
+            part = parts[i, j]
+            a, b, c = x * part, y * part, cosines[i, j]
             dx = rotation[0, 0] * a + rotation[0, 1] * b + rotation[0, 2] * c
             dy = rotation[1, 0] * a + rotation[1, 1] * b + rotation[1, 2] * c
             dz = rotation[2, 0] * a + rotation[2, 1] * b + rotation[2, 2] * c
             rays[row, column, 0], rays[row, column, 1], rays[row, column, 2] = dx, dy, dz
-            cosines[row, column] = c
             out = colour[row, column]
             if dz < -1e-4 and -position[2] / dz < FAR:
                 t = -position[2] / dz
@@ -461,13 +515,13 @@ def render(  # type: ignore[no-untyped-def]  # pragma: no cover
                 gx, gy = position[0] + t * dx, position[1] + t * dy
                 wx, wy = dx / max(flat, 1e-9), dy / max(flat, 1e-9)
                 instances[row, column] = _ground(
-                    gx, gy, t, -dz, focal, wx, wy, v, form, points, headings, grid, low, cell, lamps, dx, dy, dz,
-                    boxes, out,
+                    gx, gy, t, -dz, focal, wx, wy, v, form, points, ways, grid, low, cell, lamps, dx, dy, dz, boxes,
+                    mirrored, out,
                 )  # fmt: skip
                 depth[row, column] = t
             else:
                 _sky(dx, dy, dz, v, lamps, 1.0, False, out)
-    _draw_parts(colour, depth, instances, rays, position, focal, centre_u, centre_v, rotation[:, 0], rotation[:, 1],
+    _draw_parts(colour, depth, instances, rays, position, focal, width / 2, height / 2, rotation[:, 0], rotation[:, 1],
                 rotation[:, 2], v, things, shapes, middles, halves, turns, colours, recolour)  # fmt: skip
     for row in range(height):
         for column in range(width):
@@ -479,7 +533,9 @@ def render(  # type: ignore[no-untyped-def]  # pragma: no cover
                 for c in range(3):
                     fog = v[HORIZON_R + c] * 0.5 + 0.35 * (v[AMBIENT] + 0.5 * v[SUN])
                     colour[row, column, c] = _mix(fog, colour[row, column, c], clear)
-            depth[row, column] = far * cosines[row, column] if far < np.inf else 0.0
+            depth[row, column] = (
+                far * cosines[min(row, height - 1 - row), min(column, width - 1 - column)] if far < np.inf else 0.0
+            )
     if v[RAIN] > 0:
         _falling(colour, v, v[RAIN], int(v[SEED]) + 61, False)
     if v[SNOW] > 0:
