@@ -138,11 +138,16 @@ class Uniform(Distribution):
             )
 
     def sample(self, n: int, rng: np.random.Generator) -> Array:
-        a, b = self.space.to_scale(self.low), self.space.to_scale(self.high)
+        a, b = self._ends
         u = rng.random((n, len(self.space)))
         whole = np.floor(self.low + u * (self.high - self.low + 1))
         rows = np.where(self.space.discrete, whole, self.space.from_scale(a + (b - a) * u))
         return self.space.round(np.clip(rows, self.low, self.high))
+
+    @cached_property
+    def _ends(self) -> tuple[Array, Array]:
+        """(d,) and (d,) the two rows in the parameters' scale."""
+        return self.space.to_scale(self.low), self.space.to_scale(self.high)
 
     @property
     def mean(self) -> Array:

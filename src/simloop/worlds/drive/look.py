@@ -13,6 +13,7 @@ is 0 or below, so that a range around 0 leaves it out as often as the range says
 from __future__ import annotations
 
 import colorsys
+import math
 from collections.abc import Mapping
 from functools import cache
 
@@ -133,7 +134,8 @@ def uniforms(values: Mapping[str, float], rng: np.random.Generator) -> tuple[Arr
     green = 0.3 if v["texture.verge_tint"] == look_space()["texture.verge_tint"].default else hues[1]
     verge = road if v["texture.floor"] else _tinted(v["texture.verge"], green, v["texture.verge_tint"])
     elevation, azimuth = v["light.elevation"], v["light.azimuth"]
-    sun = np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth), np.sin(elevation)
+    flat = math.cos(elevation)
+    sun = flat * math.cos(azimuth), flat * math.sin(azimuth), math.sin(elevation)
     zenith = _tinted(v["sky.bright"], 0.6, v["sky.tint"])
     horizon = _tinted(v["sky.bright"], 0.58, 0.4 * v["sky.tint"])
     back = 0.35 * v["sky.bright"] + 0.15 * v["light.ambient"]
@@ -178,15 +180,14 @@ def camera_of(values: Mapping[str, float], size: tuple[int, int], place: Array) 
     intrinsics = np.array([[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1.0]])
     x, y, heading = place
     reach = values["camera.forward"]
-    position = np.array([x + reach * np.cos(heading), y + reach * np.sin(heading), values["camera.height"]])
+    position = np.array([x + reach * math.cos(heading), y + reach * math.sin(heading), values["camera.height"]])
     rotation = _rotation(heading + values["camera.yaw"], values["camera.pitch"], values["camera.roll"])
     return Camera("front", size, intrinsics, position, rotation, (k1, k2), depth_unit=1e-2, fisheye=True)
 
 
 def _rotation(yaw: float, pitch: float, roll: float) -> NDArray[np.float64]:
     """(3, 3) from a camera's axes (right, down, forward) to the world's."""
-    cy, sy, cp, sp, cr, sr = (f(a) for a in (yaw, pitch, roll) for f in (np.cos, np.sin))
-    forward = np.array([cy * cp, sy * cp, -sp])
-    right = np.array([sy, -cy, 0.0])
-    down = np.cross(forward, right)
-    return np.stack([cr * right + sr * down, cr * down - sr * right, forward], axis=1)
+    cy, sy, cp, sp, cr, sr = (f(a) for a in (yaw, pitch, roll) for f in (math.cos, math.sin))
+    right, down = (sy, -cy, 0.0), (-cy * sp, -sy * sp, -cp)
+    rolled = [(cr * r + sr * d, cr * d - sr * r) for r, d in zip(right, down, strict=True)]
+    return np.array([(*pair, f) for pair, f in zip(rolled, (cy * cp, sy * cp, -sp), strict=True)])

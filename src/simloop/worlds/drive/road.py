@@ -101,7 +101,9 @@ class Road:
         Returns:
             places (..., 2), m, headings (...,), rad, and curvatures (...,), 1/m.
         """
-        s, d = np.broadcast_arrays(np.asarray(s, dtype=float), np.asarray(d, dtype=float))
+        s, d = np.asarray(s, dtype=float), np.asarray(d, dtype=float)
+        if s.shape != d.shape:
+            s, d = np.broadcast_arrays(s, d)
         n = len(self.points)
         place = s / self.step
         if self.closed:
@@ -109,17 +111,18 @@ class Road:
             low = np.floor(place).astype(np.int64) % n
             high = (low + 1) % n
         else:
-            low = np.clip(np.floor(place).astype(np.int64), 0, n - 2)
+            low = np.minimum(np.maximum(np.floor(place).astype(np.int64), 0), n - 2)
             high = low + 1
         part = place - low
         angle = self.heading[low]
         turn = (self.heading[high] - angle + np.pi) % (2 * np.pi) - np.pi
-        inside = np.clip(part, 0, 1)
+        inside = np.minimum(np.maximum(part, 0), 1)
         angle = angle + inside * turn
         curvature = (1 - inside) * self.curvature[low] + inside * self.curvature[high]
         middle = self.points[low] + part[..., None] * (self.points[high] - self.points[low])
-        normal = np.stack([-np.sin(angle), np.cos(angle)], axis=-1)
-        return middle + d[..., None] * normal, angle, curvature
+        middle[..., 0] -= d * np.sin(angle)
+        middle[..., 1] += d * np.cos(angle)
+        return middle, angle, curvature
 
     def locate(self, points: ArrayLike) -> tuple[Array, Array]:
         """How far along the road and how far to the left of its middle points (..., 2) are: two (...,), m."""
