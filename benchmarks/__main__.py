@@ -28,6 +28,7 @@ NAMES = (
     "detector",
     "drive_pose",
     "real_driving",
+    "drive_frames",
     "driving_adaptation",
     "startup",
     "new_user",
