@@ -101,7 +101,7 @@ def test_images_and_numbers_are_read_from_frames(monkeypatch: pytest.MonkeyPatch
     images, labels = read_images(Album(3, {"steering": 0.5}), "steering", (32, 32))
     assert images.shape == (3, 32, 32, 3)
     assert labels.tolist() == [0.5] * 3
-    with pytest.raises(InputError, match="no number 'stering'.*did you mean 'steering'"):
+    with pytest.raises(InputError, match=r"no number 'stering'.*did you mean 'steering'"):
         read_images(Album(3, {"steering": 0.5}), "stering", (32, 32))
     monkeypatch.setattr("os.sysconf", lambda _: 10)
     with pytest.raises(InputError, match=r"3 images of 32 x 32 take .* GB are free"):

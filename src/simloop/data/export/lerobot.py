@@ -109,7 +109,11 @@ def _photographed(shown: list[Shot], acts: tuple[str, ...]) -> Episode:
     films = {f"observation.images.{safe(name)}": _film(own) for name, own in cameras.items()}
     frames = [shot.frame for shot in next(iter(cameras.values()))]
     actions = [{n: x for n, x in f.values.items() if n in acts} for f in frames]
-    rows: dict[str, list[Any]] = {"action": actions, "values": [f.values for f in frames], "parameters": [f.parameters for f in frames]}
+    rows: dict[str, list[Any]] = {
+        "action": actions,
+        "values": [f.values for f in frames],
+        "parameters": [f.parameters for f in frames],
+    }
     names = {k: list(r[0]) for k, r in rows.items() if r[0]}
     vectors = {k: np.array([[row[n] for n in names[k]] for row in rows[k]], dtype=float) for k in names}
     return Episode(vectors, names, films)
