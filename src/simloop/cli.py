@@ -550,9 +550,9 @@ def evaluate(
     Or let a detector look at a dataset (--target): average precision. Or let a driver drive on roads that it has not
     seen (--target drive/held-out): kilometres per intervention, beside the expert and one that goes straight on.
     """
-    from simloop.verbs_driver import is_driver
+    from simloop.runs import trained
 
-    if is_driver(run):
+    if trained(run, "driver"):
         _of_policies_alone(f"{run} is a driver", mapping=mapping, world=world, task=task, reveal=reveal)
         from simloop.verbs_closed_loop import evaluate_driver
 
@@ -564,13 +564,12 @@ def evaluate(
         else:
             drove.show()
         return
-    from simloop.verbs_detector import evaluate_detector, is_detector
-
-    if is_detector(run):
+    if trained(run, "detector"):
         _of_policies_alone(f"{run} is a detector", mapping=mapping, distribution=distribution, world=world, task=task,
                            reveal=reveal)  # fmt: skip
         from simloop.data.store import Dataset
         from simloop.errors import InputError
+        from simloop.verbs_detector import evaluate_detector
 
         if target is None:
             raise InputError(f"{run}: a detector; say what it is to look at: --target and a dataset's folder")
@@ -611,9 +610,9 @@ def watch(
 
     Of a driver: what its camera sees in a world (--world drive/held-out), and what the network sees of it.
     """
-    from simloop.verbs_driver import is_driver
+    from simloop.runs import trained
 
-    if is_driver(run):
+    if trained(run, "driver"):
         _of_policies_alone(f"{run} is a driver", task=task)
         from simloop.verbs_closed_loop import watch_driver
 
@@ -633,12 +632,13 @@ def watch(
 @app.command()
 def report(run: Annotated[Path, typer.Argument(help="A run's folder.")]) -> None:
     """Write the report of a run, one self-contained HTML file, and print its path."""
-    from simloop.runs import read_run
+    from simloop.errors import InputError
+    from simloop.runs import trained
 
-    if "detector" in read_run(run)["configuration"]:
-        from simloop.errors import InputError
-
+    if trained(run, "detector"):
         raise InputError(f"{run}: a detector has no report; `simloop evaluate {run} --target DATASET` says how it does")
+    if trained(run, "driver"):
+        raise InputError(f"{run}: a driver has no report; `simloop benchmark IMAGES --model {run}` says how it does")
     from simloop.report import write_report
 
     terminal.say(str(write_report(run)))

@@ -222,6 +222,14 @@ class Run:
         return Checkpoint(self.folder / "checkpoints" / f"{name}.json")
 
 
+def trained(folder: str | Path, what: str) -> bool:
+    """Whether a folder is a run whose configuration says that it trained `what`: a "detector", a "driver"."""
+    try:
+        return what in read_run(Path(folder))["configuration"]
+    except InputError:
+        return False
+
+
 def read_run(folder: Path) -> dict[str, Any]:
     """Return {"configuration": ..., "stages": {name: result}} of a run's folder."""
     if not (folder / _MANIFEST).exists():
@@ -233,8 +241,8 @@ def read_run(folder: Path) -> dict[str, Any]:
 def _read_manifest(path: Path) -> dict[str, Any]:
     try:
         record: dict[str, Any] = read_json(path)
-        _ = record["configuration"]
-    except (InputError, KeyError, TypeError):
+        _ = record["configuration"].items()
+    except (InputError, KeyError, TypeError, AttributeError):
         raise InputError(f"{path}: damaged; give a new folder, or --resume always to start over in this one") from None
     return record
 

@@ -49,14 +49,6 @@ def parts(dataset: Dataset) -> tuple[Part, Part]:
     return Part(dataset, sides[False]), Part(dataset, sides[True])
 
 
-def is_detector(folder: str | Path) -> bool:
-    """Whether a folder is a run that trained a detector."""
-    try:
-        return "detector" in read_run(Path(folder))["configuration"]
-    except InputError:
-        return False
-
-
 @dataclass(frozen=True)
 class DetectorResult:
     """A trained detector and its average precision, by what it was measured on."""

@@ -21,14 +21,6 @@ from simloop.targets.images import ImageSet, image_set
 from simloop.verbs_detector import parts
 
 
-def is_driver(folder: str | Path) -> bool:
-    """Whether a folder is a run that trained a driver."""
-    try:
-        return "driver" in read_run(Path(folder))["configuration"]
-    except InputError:
-        return False
-
-
 @dataclass(frozen=True)
 class DriverResult:
     """A trained driver, how its training went, and how it does on scenes of the dataset that were held out."""
