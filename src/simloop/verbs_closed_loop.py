@@ -17,6 +17,7 @@ from simloop.learn.driver_model import DriverModel
 from simloop.progress import Progress, silent
 from simloop.report.video import write_film
 from simloop.runs import POLICY
+from simloop.verbs_data import look_named
 from simloop.worlds import get_world, world_names
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def evaluate_driver(
 
     world = driven_world(target)
     drawn = world.distribution(distribution or "wide")
-    seen = named_look(world, look)
+    seen = look_named(world, look, "wide")
     models = {folder.name: DriverModel.load(folder / POLICY) for folder in folders}
     rows: dict[str, Driven] = {}
     drivers: dict[str, Any] = {**models, "expert": None, "straight on": constant()}
@@ -99,13 +100,6 @@ def evaluate_driver(
                 kilometres=kilometres, seed=seed, progress=tell,
             )  # fmt: skip
     return DrivenResult(world.name, look or "wide", rows)
-
-
-def named_look(world: Drive, look: str | None) -> Any:
-    """A look by name or file; by default `wide`."""
-    from simloop.verbs_data import look_named
-
-    return look_named(world, look, "wide")
 
 
 def watch_driver(
@@ -134,7 +128,7 @@ def watch_driver(
         return commands
 
     speed = float(drawn.mean[drawn.space.index("car.speed")])
-    with world.onboard(_EYE, look=named_look(world, look), seed=seed) as see:
+    with world.onboard(_EYE, look=look_named(world, look, "wide"), seed=seed) as see:
         driven = close_loop(world, drive, see=see, distribution=drawn, roads=1, kilometres=speed * seconds / 1000,
                             seed=seed, progress=progress)  # fmt: skip
     shown = [_shot(image, command, model) for image, command in zip(pictures, steered, strict=True)]

@@ -115,8 +115,7 @@ def sight(lookahead: Array, values: Array, speed: Array) -> Array:
         values: (n, D) of the channels.
         speed: (n,) m/s; a fast car looks farther.
     """
-    tightest = np.abs(values[:, _NEAR]).max(axis=1)
-    return np.maximum(np.minimum(lookahead, CUT / np.maximum(tightest, 1e-9)), HURRY * speed)
+    return _sight(lookahead, np.abs(values[:, _NEAR]).max(axis=1), speed)
 
 
 def sight_along(road: Road, offset_line: Array, s: float, lookahead: float, speed: float) -> float:
@@ -126,7 +125,13 @@ def sight_along(road: Road, offset_line: Array, s: float, lookahead: float, spee
     ahead = ahead % n if road.closed else np.clip(ahead, 0, n - 1)
     bends = road.curvature[ahead]
     tightest = np.abs(bends / np.maximum(1 - bends * offset_line[ahead], 0.1)).max()
-    return max(min(lookahead, CUT / max(float(tightest), 1e-9)), HURRY * speed)
+    return float(_sight(lookahead, tightest, speed))
+
+
+def _sight(lookahead: ArrayLike, tightest: ArrayLike, speed: ArrayLike) -> Array:
+    """m, of bends whose largest curvature is `tightest`, 1/m."""
+    cut = CUT / np.maximum(tightest, 1e-9)
+    return np.asarray(np.maximum(np.minimum(lookahead, cut), HURRY * np.asarray(speed)))
 
 
 def predicted(states: Array, delay: Array) -> Array:

@@ -66,17 +66,15 @@ def ride(scene: Scene, values: Mapping[str, float], begin: Begin, length: int, r
     """The ride of an expert at an even speed: `length` places, `rate` of them in a second."""
     state = np.zeros(len(STATE))
     state[:3], state[3] = begin.place(scene), values["car.speed"]
-    states = [state.copy()]
-    if length > 1:
-        form = np.array([values[name] for name in FORM])
-        lookahead, along = values["expert.lookahead"] * scene.road.lane_width, begin.along
-        for _ in range(length - 1):
-            ahead = np.array([sight_along(scene.road, scene.line, along, lookahead, float(state[3]))])
-            steering = pursue(scene.road, state[None, :2], state[None, 2], ahead, scene.line,
-                              values["car.wheelbase"], values["car.turn"])  # fmt: skip
-            advance(state, form, steering[0], 0.0, 1.0, 1 / rate)
-            along = float(scene.road.locate(state[:2])[0])
-            states.append(state.copy())
+    states, along = [state.copy()], [begin.along]
+    form = np.array([values[name] for name in FORM])
+    lookahead = values["expert.lookahead"] * scene.road.lane_width
+    for _ in range(length - 1):
+        ahead = np.array([sight_along(scene.road, scene.line, along[-1], lookahead, float(state[3]))])
+        steering = pursue(scene.road, state[None, :2], state[None, 2], ahead, scene.line,
+                          values["car.wheelbase"], values["car.turn"])  # fmt: skip
+        advance(state, form, steering[0], 0.0, 1.0, 1 / rate)
+        states.append(state.copy())
+        along.append(float(scene.road.locate(state[:2])[0]))
     seen = np.array(states)
-    after = scene.road.locate(seen[1:, :2])[0] if length > 1 else np.zeros(0)
-    return Ride(scene, seen[:, :3], np.append(begin.along, after), seen[:, 3], 1 / rate)
+    return Ride(scene, seen[:, :3], np.array(along), seen[:, 3], 1 / rate)
