@@ -12,7 +12,8 @@ import pytest
 from scipy import stats
 
 from benchmarks.linear_gaussian import OPTIONS, c2st
-from simloop.adapt import METHODS, Comparison, adaptation, get_method
+from simloop import errors
+from simloop.adapt import METHODS, Comparison, get_method
 from simloop.adapt.likelihood import gaussian_log_likelihood, truncated, whitened
 from simloop.adapt.mujoco_sysid import MujocoSysid, Toolbox
 from simloop.adapt.noise import reading_bias, sensor_noise, start_noise
@@ -141,7 +142,7 @@ def test_posterior_keeps_its_budget(world: LinearGaussian, prior: Normal) -> Non
 
 def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the package that a method needs, one sentence names the extra that brings it."""
-    monkeypatch.setattr(adaptation, "find_spec", lambda _: None)
+    monkeypatch.setattr(errors, "find_spec", lambda _: None)
     with pytest.raises(MissingExtraError, match=r"method 'posterior' needs the extra 'posterior': pip install"):
         get_method("posterior")
     assert get_method("least-squares").name == "least-squares"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from importlib.util import find_spec
 
 
 class InputError(ValueError):
@@ -15,6 +16,12 @@ class MissingExtraError(ImportError):
 
     def __init__(self, feature: str, extra: str) -> None:
         super().__init__(f"{feature} needs the extra '{extra}': pip install 'simloop[{extra}]'")
+
+
+def need(packages: Iterable[str], feature: str, extra: str) -> None:
+    """Raise a MissingExtraError where one of the packages of a feature is not installed; none is imported."""
+    if any(find_spec(package) is None for package in packages):
+        raise MissingExtraError(feature, extra)
 
 
 def did_you_mean(name: str, names: Iterable[str]) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from simloop import terminal
 from simloop.benchmark import MEASURES, Benchmark, Entrant, Row, Steers, benchmark
 from simloop.benchmark.blocks import BLOCK
 from simloop.benchmark.measures import STRAIGHT
-from simloop.errors import InputError, MissingExtraError, count
+from simloop.errors import InputError, count, need
 from simloop.gap.gap import Interval
 from simloop.progress import Progress, silent
 from simloop.runs import POLICY, content_hash, read_run
@@ -189,8 +188,7 @@ def _note(configuration: dict[str, Any]) -> str:
 
 def read_driver(folder: Path) -> Steers:
     """The model that a run trained."""
-    if any(find_spec(package) is None for package in ("torch", "safetensors")):
-        raise MissingExtraError("a driver", "learn")
+    need(("torch", "safetensors"), "a driver", "learn")
     from simloop.learn.driving import DriverModel
 
     return DriverModel.load(folder / POLICY)

@@ -11,7 +11,7 @@ from simloop import terminal
 from simloop.config import parsed_pairs, with_options
 from simloop.data.held_out import HELD_OUT, held_out
 from simloop.data.store import Dataset
-from simloop.errors import InputError, MissingExtraError, unknown
+from simloop.errors import InputError, need, unknown
 from simloop.frames import Category, Frame
 from simloop.learn.detector import Detector, Model
 from simloop.learn.detector.precision import average_precision
@@ -92,10 +92,7 @@ def train_detector(
     progress: Progress = silent,
 ) -> DetectorResult:
     """Train a detector into a run's folder, or go on there."""
-    from importlib.util import find_spec
-
-    if any(find_spec(package) is None for package in learner.needs):
-        raise MissingExtraError("learner 'detector'", "learn")
+    need(learner.needs, "learner 'detector'", "learn")
     learned_from, others = parts(dataset)
     configuration = {
         "detector": {"options": vars(learner), "seed": seed},

@@ -12,7 +12,7 @@ import numpy as np
 from simloop import terminal
 from simloop.config import parsed_pairs, with_options
 from simloop.data.store import Dataset
-from simloop.errors import InputError, MissingExtraError
+from simloop.errors import InputError, need
 from simloop.learn.driving import Driver, DriverModel, Images, read_images
 from simloop.parameters import Array
 from simloop.progress import Progress, silent
@@ -98,10 +98,7 @@ def train_driver(
         resume: what to do with a folder that holds a run already.
         progress: told how far it is.
     """
-    from importlib.util import find_spec
-
-    if any(find_spec(package) is None for package in learner.needs):
-        raise MissingExtraError("learner 'driver'", "learn")
+    need(learner.needs, "learner 'driver'", "learn")
     real = _real(learner, unlabelled)
     learned_from, held_out = parts(dataset)
     configuration: dict[str, Any] = {

@@ -21,7 +21,7 @@ from simloop.adapt.binding import bound
 from simloop.adapt.discrepancy import Discrepancy
 from simloop.data.sheet import check_sheet, write_pictures
 from simloop.distributions import Distribution, Normal, Product, Uniform
-from simloop.errors import InputError, MissingExtraError, count, unknown
+from simloop.errors import InputError, count, need, unknown
 from simloop.gap.images import BLOCK, energy_distance, told_apart
 from simloop.learn.driver_model import Images
 from simloop.learn.look_reader import LookReader
@@ -152,7 +152,7 @@ def fit_look_into(
         resume: what to do with a folder that holds a run already.
         progress: told how far it is.
     """
-    _check_installed()
+    need(("torch", "safetensors"), "the adaptation to images", "learn")
     options = {**OPTIONS.get(method, {}), **options}
     chosen = get_method(method, options)
     if chosen.works_on is not Discrepancy:
@@ -321,10 +321,3 @@ def _wide(world: World) -> Uniform:
     if not isinstance(wide, Uniform):
         raise InputError(f"world {world.name!r} does not say how far its look may vary (it has no look 'wide')")
     return wide
-
-
-def _check_installed() -> None:
-    from importlib.util import find_spec
-
-    if any(find_spec(package) is None for package in ("torch", "safetensors")):
-        raise MissingExtraError("the adaptation to images", "learn")

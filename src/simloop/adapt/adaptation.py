@@ -13,13 +13,12 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from typing import Any, ClassVar, cast
 
 from simloop.adapt.comparison import Comparison
 from simloop.adapt.discrepancy import AnyDiscrepancy
 from simloop.distributions import Distribution, Normal
-from simloop.errors import InputError, MissingExtraError
+from simloop.errors import InputError, need
 from simloop.progress import Progress, silent
 from simloop.runs import Checkpoint
 
@@ -169,5 +168,4 @@ class Method(ABC):
     @classmethod
     def check_installed(cls) -> None:
         """Raise a MissingExtraError where a package that the method needs is not installed."""
-        if any(find_spec(package) is None for package in cls.needs):
-            raise MissingExtraError(f"method '{cls.name}'", cls.extra)
+        need(cls.needs, f"method '{cls.name}'", cls.extra)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simloop.errors import InputError, MissingExtraError
+from simloop.errors import InputError, need
 from simloop.learn.normalisation import get_normalisation
 from simloop.parameters import Array
 from simloop.repeatable import repeatable
@@ -166,10 +166,7 @@ class DriverModel:
 
         Normalisation and scale are inside; only the averaging of areas to its size is not.
         """
-        from importlib.util import find_spec
-
-        if find_spec("onnx") is None:
-            raise MissingExtraError("the export to ONNX", "learn")
+        need(["onnx"], "the export to ONNX", "learn")
         import torch
 
         from simloop.learn.domains.network import Whole

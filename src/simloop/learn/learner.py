@@ -13,12 +13,11 @@ import time
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar
 
 from simloop.distributions import Distribution
-from simloop.errors import MissingExtraError
+from simloop.errors import need
 from simloop.learn.policy import Policy
 from simloop.progress import Progress, silent
 from simloop.worlds.task import Task
@@ -90,8 +89,7 @@ class Learner(ABC):
     @classmethod
     def check_installed(cls) -> None:
         """Raise a MissingExtraError where a package that the learner needs is not installed."""
-        if any(find_spec(package) is None for package in cls.needs):
-            raise MissingExtraError(f"learner '{cls.name}'", cls.extra)
+        need(cls.needs, f"learner '{cls.name}'", cls.extra)
 
 
 class Clock:
