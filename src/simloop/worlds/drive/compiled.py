@@ -1,21 +1,5 @@
-"""Loops that numba compiles; what it made is kept beside the source, else in the user's cache, else in memory alone."""
+"""Compiled loops of world `drive`."""
 
-from __future__ import annotations
+from simloop.worlds.compiled import compiler
 
-from collections.abc import Callable
-from typing import Any
-
-from simloop.errors import MissingExtraError
-
-try:
-    from numba import njit
-except ImportError as error:
-    raise MissingExtraError("world 'drive'", "drive") from error
-
-
-def compiled(function: Callable[..., Any]) -> Any:
-    """Compile a function of arrays and numbers; it lets other threads run."""
-    try:
-        return njit(cache=True, nogil=True, error_model="numpy")(function)
-    except RuntimeError:  # nowhere to keep it: the source and the user's cache can only be read
-        return njit(nogil=True, error_model="numpy")(function)
+compiled = compiler("world 'drive'", "drive")

@@ -1,0 +1,1 @@
+"""World `crowd`: people who walk."""
