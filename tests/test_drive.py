@@ -432,17 +432,19 @@ def test_without_numba_the_extra_is_named():
 
 def test_loops_compile_where_nothing_can_be_kept(monkeypatch):
     """Where numba finds no folder to keep what it compiled in, it is compiled for this process alone."""
-    from simloop.worlds.drive import compiled
+    import numba
 
-    real = compiled.njit
+    from simloop.worlds.compiled import compiler
+
+    real = numba.njit
 
     def refusing(**options):
         if options.get("cache"):
             raise RuntimeError("cannot cache function: no locator available for file")
         return real(**options)
 
-    monkeypatch.setattr(compiled, "njit", refusing)
-    assert compiled.compiled(lambda x: x + 1)(2) == 3
+    monkeypatch.setattr(numba, "njit", refusing)
+    assert compiler("world 'drive'", "drive")(lambda x: x + 1)(2) == 3
 
 
 def test_the_audit_finds_every_parameter_of_the_car_at_work():

@@ -3,7 +3,7 @@
     batch = Batch(scenes, model="orca", dt=0.1, seed=7)
     while not batch.done.all():
         batch.step()
-    batch.position, batch.velocity, batch.heading        # (N, 2), (N, 2), (N,): all people of all scenes, one after another
+    batch.position, batch.velocity, batch.heading      # (N, 2), (N, 2), (N,): people of all scenes, one after another
 
 or, whole and recorded,
 
