@@ -28,6 +28,7 @@ NAMES = (
     "detector",
     "drive_pose",
     "real_driving",
+    "drive_closed_loop",
     "drive_frames",
     "driving_adaptation",
     "startup",

@@ -128,6 +128,11 @@ def trained(arm: Arm, seed: int) -> DriverModel:
     return DriverModel.load(folder / POLICY)
 
 
+def named(name: str) -> Arm:
+    """The arm of the first table that has this name."""
+    return next(a for a in _ARMS if a.name == name)
+
+
 def _train(arm: Arm, seed: int, folder: Path) -> dict[str, Any]:
     images, labels = album(arm.groups, arm.frames, seed)
     made = arm.learner.train(images, labels, seed=seed, folder=folder / "training")
