@@ -688,11 +688,17 @@ def audit(
         if found.exploits:
             raise typer.Exit(1)
         return
-    chosen, real = _world_and_target(world, target or "standin", columns, seed)
+    from simloop.worlds import get_world
+
+    if target is None and not get_world(world).replayed:
+        real: Any = None
+        chosen: Any = get_world(world)
+    else:
+        chosen, real = _world_and_target(world, target or "standin", columns, seed)
     from simloop.verbs import show_audit
 
     with terminal.shown_warnings():
-        passed = show_audit(chosen, real(), json=json)
+        passed = show_audit(chosen, real() if real else None, seed=seed, json=json)
     if not passed:
         raise typer.Exit(1)
 

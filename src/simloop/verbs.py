@@ -12,7 +12,7 @@ import numpy as np
 
 from simloop import terminal
 from simloop.adapt import Adaptation, get_method
-from simloop.audit import audit_parameters
+from simloop.audit import audit_outcomes, audit_parameters
 from simloop.calibration import windows_at
 from simloop.config import parsed_pairs
 from simloop.distributions import Distribution, Normal, Point
@@ -509,29 +509,37 @@ def _numbers(option: str, given: Sequence[str], width: int) -> list[tuple[str, l
     return out
 
 
-def show_audit(world: World, target: Target, *, json: bool) -> bool:
-    """Audit a world's parameters, print what was found, and return whether it passed."""
-    found = audit_parameters(world, target)
+def show_audit(world: World, target: Target | None, *, seed: int = 0, json: bool) -> bool:
+    """Audit a world's parameters, print what was found, and return whether it passed.
+
+    Without a target the world is one in which nothing is replayed.
+    """
+    found = audit_outcomes(world, seed=seed) if target is None else audit_parameters(world, target)
+    of = f", replayed on {found.windows} windows of {found.target}" if target else ", by what happens in it"
+    whole = "how much it moves" if target else "its size"
     if json:
         weakest = min(found.effects.values())
         terminal.print_json(
             {
                 "value": weakest,
                 "interval": None,
-                "unit": "largest change of a channel, in parts of how much it moves; of the weakest parameter",
+                "unit": f"largest change of {'a channel' if target else 'a number'}, in parts of {whole};"
+                " of the weakest parameter",
                 "parts": [{"parameter": n, "effect": e} for n, e in found.effects.items()],
-                "files": target.files,
+                "files": target.files if target else [],
                 "baselines": {},
                 **found.to_dict(),
                 "versions": versions(world),
             }
         )
         return found.passed
-    terminal.say(f"world {world.name}, replayed on {found.windows} windows of {found.target}")
+    terminal.say(f"world {world.name}{of}")
     terminal.table(
         ["parameter", "largest effect", ""],
         [[n, f"{e:.2%}", "NO EFFECT" if n in found.dead else ""] for n, e in found.effects.items()],
-        title="change of a channel across the parameter's range, in parts of how much the channel moves",
+        title="change of "
+        + ("a channel" if target else "a number")
+        + f" across the parameter's range, in parts of {whole}",
     )
     if found.elsewhere:
         terminal.say(f"seen in frames and running batches alone, and not moved: {', '.join(found.elsewhere)}")

@@ -84,7 +84,11 @@ class Segments:
 
 
 class World(ABC):
-    """A simulator with named parameters. Subclasses set the attributes and implement `state` and `simulate`."""
+    """A simulator with named parameters.
+
+    Subclasses set the attributes and implement `state` and `simulate`; those where nothing is replayed (`replayed`)
+    implement `outcomes` instead.
+    """
 
     name: str
     summary: str
@@ -94,6 +98,8 @@ class World(ABC):
     control_dt: float
     #: columns of this world's own catalogue recordings, used where a target comes without a column map
     log_columns: ColumnMap | None = None
+    #: whether recordings are replayed in it, by `state` and `simulate`; else `outcomes` says what happens in it
+    replayed: bool = True
     #: whether recordings are replayed from their first sample to their end instead of in windows: where the motion is
     #: over soon and the start is what was controlled, as in a toss
     whole: bool = False
@@ -306,11 +312,17 @@ class World(ABC):
     def content(self) -> str:
         """A hash of everything that decides what `simulate` returns, beside its arguments and the versions."""
 
-    @abstractmethod
+    def outcomes(self, rows: Array, *, seed: int = 0) -> Array:
+        """What happens in the world under parameter rows (n, d): (n, k) numbers, the same k for all rows.
+
+        It is for worlds in which no recording is replayed; a row's numbers depend on it and the seed alone.
+        """
+        raise InputError(f"world {self.name!r} says what happens in it by replaying recordings alone")
+
     def state(self, positions: Array, rates: Array) -> Array:
         """Return states (..., S) from the measured channels (..., D) and their derivatives (..., D')."""
+        raise self._nothing_to_replay()
 
-    @abstractmethod
     def simulate(self, parameters: ArrayLike, segments: Segments, *, seed: int = 0) -> TrajectorySet:
         """Simulate segment i under parameter row i, for all i at once.
 
@@ -323,3 +335,7 @@ class World(ABC):
             n episodes of `len(segments.recorded)` rows with the world's channels; the result depends neither on
             how the work is divided nor on the number of threads. Episodes that diverged are NaN and flagged.
         """
+        raise self._nothing_to_replay()
+
+    def _nothing_to_replay(self) -> InputError:
+        return InputError(f"world {self.name!r} has nothing to replay: what is in it is not driven by recorded actions")

@@ -1,0 +1,96 @@
+"""Scenes of world `crowd` by number: which scenario, under which parameters, with whom in it.
+
+    draws = draw_scenes(range(100), space, scenarios=["crossing", "plaza"], distribution=wide, seed=7)
+    draws[3].scenario, draws[3].values["people.count"], draws[3].scene
+
+A draw depends on the seed, its number, the distribution and the list of scenarios alone. Scenarios take turns: number k
+is one of the scenario k modulo their number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from simloop.distributions import Distribution, Point
+from simloop.errors import InputError, unknown
+from simloop.parameters import Array, ParameterSpace
+from simloop.randomness import stream
+from simloop.worlds.crowd.scenarios import SCENARIOS, make_scene
+from simloop.worlds.crowd.scene import Scene
+
+#: draws after which a distribution is refused that has no scene: its people find no room
+_ATTEMPTS = 8
+
+
+@dataclass(frozen=True, eq=False)
+class Draw:
+    """A scene and what it was made of.
+
+    Attributes:
+        number: of the draw; also that of the scene's random streams.
+        scenario: its name.
+        row: (d,) parameters.
+        values: the same by name.
+        scene: who walks where.
+    """
+
+    number: int
+    scenario: str
+    row: Array
+    values: Mapping[str, float]
+    scene: Scene
+
+
+def scenarios_named(text: str) -> tuple[str, ...]:
+    """The scenarios of a comma-separated list of names; `all` is all of them."""
+    names = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    if not names:
+        raise InputError(f"no scenario is named (there are: all, {', '.join(SCENARIOS)})")
+    if names == ("all",):
+        return tuple(SCENARIOS)
+    for name in names:
+        if name not in SCENARIOS:
+            raise unknown("scenario of world 'crowd':", name, ["all", *SCENARIOS])
+    return names
+
+
+def draw_scenes(
+    numbers: Iterable[int],
+    space: ParameterSpace,
+    *,
+    scenarios: Sequence[str],
+    distribution: Distribution | None = None,
+    seed: int = 0,
+) -> list[Draw]:
+    """Draw the scenes of those numbers.
+
+    Args:
+        numbers: of the scenes.
+        space: the parameters of world `crowd`.
+        scenarios: their names, by turns.
+        distribution: of the parameters; None for their defaults.
+        seed: of everything random.
+
+    Raises:
+        InputError: what the scenario says where none of a few draws of its parameters has room for its people.
+    """
+    drawn = distribution or Point(space)
+    return [_draw(k, space, scenarios[k % len(scenarios)], drawn, seed) for k in numbers]
+
+
+def _draw(number: int, space: ParameterSpace, scenario: str, distribution: Distribution, seed: int) -> Draw:
+    rows = distribution.sample(_ATTEMPTS, stream(seed, "crowd", "parameters", number))
+    refused: InputError | None = None
+    for attempt, row in enumerate(rows):
+        values = dict(zip(space.names, row.tolist(), strict=True))
+        try:
+            scene = make_scene(scenario, values, stream(seed, "crowd", "scene", number, attempt))
+        except InputError as error:
+            refused = error
+            if isinstance(distribution, Point):
+                break
+            continue
+        return Draw(number, scenario, row, values, scene)
+    assert refused is not None
+    raise refused

@@ -1,0 +1,136 @@
+"""World `crowd`: people who walk. What may vary is how they walk (kind behaviour), and where (kind structure).
+
+    world = get_world("crowd")
+    draws = world.draws(range(100), scenarios=["crossing"], distribution=world.distribution("wide"), seed=7)
+    tracks = simulate([d.scene for d in draws], seconds=60.0, model="orca", numbers=[d.number for d in draws], seed=7)
+
+Nobody's actions are recorded in it, so nothing is replayed: tracks of real people are compared by what they have in
+common with simulated ones. What happens under parameters (`outcomes`) is told by small scenes of all scenarios.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simloop.distributions import Distribution
+from simloop.errors import InputError
+from simloop.parameters import Array
+from simloop.randomness import stream
+from simloop.worlds.crowd.channels import CHANNELS
+from simloop.worlds.crowd.people import PEOPLE
+from simloop.worlds.crowd.scenarios import TABLE
+from simloop.worlds.spreads import distributions, space
+from simloop.worlds.world import World
+
+if TYPE_CHECKING:
+    from simloop.worlds.crowd.draws import Draw
+    from simloop.worlds.crowd.scene import Scene
+
+#: s, a step of those who walk
+STEP = 0.1
+#: s, when it is told what happens
+_TOLD = (2.0, 5.0, 10.0)
+#: scenes that are simulated at once
+_CHUNK = 256
+
+
+class Crowd(World):
+    """People who walk among others and among walls."""
+
+    def __init__(self) -> None:
+        self.name = "crowd"
+        self.summary = "people who walk: corridors, crossings, rooms with exits, squares, streets"
+        self.parameters = space([*TABLE, *PEOPLE])
+        self.channels, self.actions = CHANNELS, ()
+        self.control_dt = STEP
+        self.replayed = False
+
+    def distributions(self) -> Mapping[str, Distribution]:
+        return {**super().distributions(), **distributions([*TABLE, *PEOPLE])}
+
+    def versions(self) -> dict[str, str]:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            return {"numpy": np.__version__, "numba": version("numba")}
+        except PackageNotFoundError:
+            return {"numpy": np.__version__}
+
+    def content(self) -> str:
+        own = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.rglob("*.py")))
+        return hashlib.sha256(own).hexdigest()
+
+    def draws(
+        self,
+        numbers: Iterable[int],
+        *,
+        scenarios: Sequence[str] | None = None,
+        distribution: Distribution | None = None,
+        seed: int = 0,
+    ) -> list[Draw]:
+        """Draw the scenes of those numbers: of all scenarios by turns, or of some, by default of default parameters."""
+        from simloop.worlds.crowd.draws import draw_scenes, scenarios_named
+
+        names = scenarios_named(",".join(scenarios) if scenarios else "all")
+        return draw_scenes(numbers, self.parameters, scenarios=names, distribution=distribution, seed=seed)
+
+    def outcomes(self, rows: Array, *, seed: int = 0, model: str = "orca") -> Array:
+        """How many people are where, which way they face and how fast they are, in a scene of each scenario.
+
+        Seven numbers for each scenario and each of a few times: how many are in the scene, the means of x, y, x^2 and
+        y^2 (m, m^2), of speed (m/s) and of the heading's sine. Of scenarios that have no room for a row's people they
+        are 0.
+        """
+        from simloop.worlds.crowd.draws import scenarios_named
+        from simloop.worlds.crowd.scenarios import make_scene
+
+        rows = self.parameters.check(rows)
+        names = scenarios_named("all")
+        scenes: list[Scene] = []
+        places: list[tuple[int, int]] = []
+        for i, row in enumerate(rows):
+            values = dict(zip(self.parameters.names, row.tolist(), strict=True))
+            for j, name in enumerate(names):
+                try:
+                    scenes.append(make_scene(name, values, stream(seed, "crowd", "outcomes", j)))
+                except InputError:
+                    continue
+                places.append((i, j))
+        told = np.zeros((len(rows), len(names), 7 * len(_TOLD)))
+        for first in range(0, len(scenes), _CHUNK):
+            part = slice(first, first + _CHUNK)
+            told[tuple(np.array(places[part]).T)] = _told(scenes[part], [j for _, j in places[part]], model, seed)
+        return told.reshape(len(rows), -1)
+
+
+def _told(scenes: Sequence[Scene], numbers: Sequence[int], model: str, seed: int) -> Array:
+    """(n, 7 x times) what is told of each scene."""
+    from simloop.worlds.crowd.engine import Batch
+
+    batch = Batch(scenes, model=model, dt=STEP, seed=seed, numbers=numbers)
+    parts = []
+    for k in range(1, round(_TOLD[-1] / STEP) + 1):
+        batch.step()
+        if any(k == round(t / STEP) for t in _TOLD):
+            parts.append(_moments(batch.offsets, batch.active, batch.position, batch.velocity, batch.heading))
+    return np.concatenate(parts, axis=1)
+
+
+def _moments(
+    offsets: NDArray[np.int64], active: NDArray[np.bool_], position: Array, velocity: Array, heading: Array
+) -> Array:
+    """(n, 7) how many people are in each scene, and means over them."""
+    found = np.zeros((len(offsets) - 1, 7))
+    for k, (a, b) in enumerate(pairwise(offsets.tolist())):
+        there = np.flatnonzero(active[a:b]) + a
+        if len(there):
+            xy, speed = position[there], np.hypot(*velocity[there].T)
+            found[k] = [len(there), *xy.mean(0), *(xy**2).mean(0), speed.mean(), np.sin(heading[there]).mean()]
+    return found
