@@ -34,6 +34,8 @@ class Scene:
         stays: (n,) who stays at the goal; the others leave the scene there.
         name: what the scene is called.
         marks: (M, 4) m, lines that are only drawn, such as the edges of a street.
+        personalities: (n,) what each person is, places in `personality.PERSONALITIES`; -1: nothing special. A label:
+            the traits have it already. None: not known.
     """
 
     walls: Array
@@ -46,6 +48,7 @@ class Scene:
     stays: NDArray[np.bool_]
     name: str = "scene"
     marks: Array = field(default_factory=lambda: np.zeros((0, 4)))
+    personalities: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
         n = len(self.starts)

@@ -1,0 +1,43 @@
+"""Walls and ways through them: the pieces that scenarios are built of."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from simloop.parameters import Array
+from simloop.worlds.crowd.scenarios.cast import ROOM
+
+
+def lines(*chains: ArrayLike) -> Array:
+    """Segments (W, 4) m of chains of points (k, 2) m."""
+    parts = [np.asarray(c, dtype=float) for c in chains]
+    return np.concatenate([np.zeros((0, 4)), *(np.concatenate([p[:-1], p[1:]], axis=1) for p in parts)])
+
+
+def ring(middle: tuple[float, float], radius: float, corners: int, turn: float = 0.0) -> Array:
+    """The corners (corners + 1, 2) m of a regular polygon, closed."""
+    angle = turn + np.linspace(0, 2 * np.pi, corners + 1)
+    points: Array = np.asarray(middle) + radius * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    points[-1] = points[0]
+    return points
+
+
+def stacked(*places: Array) -> Array:
+    """Routes (n, K, 2) m by way of places (n, 2) m."""
+    return np.stack(places, axis=1)
+
+
+def mouth(starts: Array, middle: ArrayLike, along: ArrayLike, width: float, radius: Array) -> Array:
+    """Where (n, 2) m each person passes an opening: as straight ahead as bodies and `ROOM` allow.
+
+    Args:
+        starts: (n, 2) m, where they come from.
+        middle: (2,) m, of the opening.
+        along: (2,) unit vector from one of its sides to the other.
+        width: m, of the opening.
+        radius: (n,) m, of bodies.
+    """
+    centre, unit = np.asarray(middle, dtype=float), np.asarray(along, dtype=float)
+    free = np.maximum(width / 2 - radius - ROOM, 0)
+    return centre + np.clip((starts - centre) @ unit, -free, free)[:, None] * unit
