@@ -16,11 +16,11 @@ import zlib
 from collections.abc import Generator, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import IO, Any, Literal, cast, get_args
+from typing import IO, Any, Literal, TypeVar, cast, get_args
 
 import pyarrow
 
-from simloop.data.order import Order
+from simloop.data.order import Order, R
 from simloop.data.plan import MANIFEST, Manifest, Plan, shard_name
 from simloop.data.processes import Told, in_processes, in_this_process
 from simloop.data.shard import DamagedError, ShardRecord, total
@@ -43,6 +43,8 @@ from simloop.worlds.description import versions
 from simloop.worlds.photograph import pictures_in
 
 Executor = Literal["processes", "ray"]
+#: of a dataset of one kind or another
+M = TypeVar("M", bound=Manifest)
 #: s, between two words on how far it is
 _PATIENCE = 1.0
 
@@ -161,26 +163,33 @@ def complete(
     progress: Progress = silent,
 ) -> Generated:
     """Make the shards that are missing in a folder that is locked, and write the counts."""
-    started = time.monotonic()
     folder, manifest = order.folder, order.manifest
     records = whole_shards(folder, manifest)
     missing = [k for k in manifest.plan.shards if k not in records]
-    if missing:
+    cameras = len(manifest.request.cameras)
+    meter = Meter(
+        "images", manifest.plan.photographs, sum(len(manifest.plan.frames_of(k)) for k in missing) * cameras, progress
+    )
+    making = _made(order, missing, min(workers, len(missing)), executor, address, meter.tell)
+    for record in gathered(folder, manifest, making, unfinished=bool(missing)):
+        records[record.frames[0] // manifest.plan.frames_in_shard] = record
+    manifest = manifest.replace(counts=total([records[k] for k in sorted(records)], manifest.categories))
+    write_json(folder / MANIFEST, manifest.to_dict())
+    return Generated(folder, manifest, meter.made, meter.seconds)
+
+
+def gathered(folder: Path, manifest: Manifest, making: Generator[R], *, unfinished: bool) -> Iterator[R]:
+    """The records of shards as they are made, in a folder that says meanwhile that it is not complete."""
+    if unfinished:
         write_json(folder / MANIFEST, manifest.replace(counts=None).to_dict())
-    meter = _Meter(manifest.plan, missing, progress)
     try:
-        with contextlib.closing(
-            _made(order, missing, min(workers, len(missing)), executor, address, meter.tell)
-        ) as made:
+        with contextlib.closing(making) as made:
             for record in made:
                 if record.configuration != manifest.hash:
                     raise RuntimeError(f"a shard of another dataset came back: {record}")
-                records[record.frames[0] // manifest.plan.frames_in_shard] = record
+                yield record
     finally:
         remove_left_over(folder)
-    manifest = manifest.replace(counts=total([records[k] for k in sorted(records)], manifest.categories))
-    write_json(folder / MANIFEST, manifest.to_dict())
-    return Generated(folder, manifest, meter.made, time.monotonic() - started)
 
 
 def _made(
@@ -211,7 +220,7 @@ def whole_shards(folder: Path, manifest: Manifest) -> dict[int, ShardRecord]:
 
 
 @contextlib.contextmanager
-def opened(folder: Path, manifest: Manifest, resume: Resume) -> Iterator[Manifest]:
+def opened(folder: Path, manifest: M, resume: Resume) -> Iterator[M]:
     """Lock a folder for a dataset, decide what becomes of what it holds, and give the manifest that counts there."""
     check_folder(folder, MANIFEST, "dataset")
     lock: IO[str] = lock_folder(folder)
@@ -221,14 +230,14 @@ def opened(folder: Path, manifest: Manifest, resume: Resume) -> Iterator[Manifes
         lock.close()
 
 
-def _begun(folder: Path, manifest: Manifest, resume: Resume) -> Manifest:
+def _begun(folder: Path, manifest: M, resume: Resume) -> M:
     remove_left_over(folder)
     if (folder / MANIFEST).exists():
         if resume == "never":
             raise InputError(f"{folder}: holds a dataset already, and --resume is 'never'; give a new folder")
         before = None
         with contextlib.suppress(InputError) if resume == "always" else contextlib.nullcontext():
-            before = Manifest.read(folder)
+            before = type(manifest).read(folder)
         if before is not None and content_hash(before.configuration) == manifest.hash:
             return before.replace(frames=max(before.frames, manifest.frames), textures=manifest.textures)
         shards = list(folder.glob("shard-*"))
@@ -258,24 +267,35 @@ def remove_left_over(folder: Path) -> None:
             part.unlink(missing_ok=True)
 
 
-class _Meter:
-    """Counts photographs, and says now and then how many there are, how fast they come and how long it will take."""
+class Meter:
+    """Counts what is made, and says now and then how much there is, how fast it comes and how long it will take.
 
-    def __init__(self, plan: Plan, missing: list[int], progress: Progress) -> None:
-        cameras = len(plan.request.cameras)
-        self._missing = sum(len(plan.frames_of(k)) for k in missing) * cameras
-        self._all = plan.photographs
+    Args:
+        unit: what is counted.
+        whole: how many of them the dataset has.
+        missing: how many of them are to be made.
+        progress: told how far it is.
+    """
+
+    def __init__(self, unit: str, whole: int, missing: int, progress: Progress) -> None:
+        self._unit, self._all, self._missing = unit, whole, missing
         self._of: dict[int, int] = {}
         self._progress = progress
         self._began = self._last = time.monotonic()
 
     @property
+    def seconds(self) -> float:
+        """Since it began."""
+        return time.monotonic() - self._began
+
+    @property
     def made(self) -> int:
-        """Photographs that were made."""
+        """How many were made."""
         return sum(self._of.values())
 
-    def tell(self, shard: int, photographs: int) -> None:
-        self._of[shard] = photographs
+    def tell(self, shard: int, made: int) -> None:
+        """Say how many of a shard are made."""
+        self._of[shard] = made
         now = time.monotonic()
         if now - self._last < _PATIENCE and self.made < self._missing:
             return
@@ -284,7 +304,7 @@ class _Meter:
         there = self._all - self._missing + self.made
         left = (self._missing - self.made) / max(rate, 1e-9)
         self._progress(
-            f"generate: {there} of {self._all} images, {rate:.3g}/s, {duration(left)} left", there / self._all
+            f"generate: {there} of {self._all} {self._unit}, {rate:.3g}/s, {duration(left)} left", there / self._all
         )
 
 

@@ -6,7 +6,7 @@ import pickle
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from simloop.data.plan import Manifest
 from simloop.data.shard import ShardRecord, write_shard
@@ -14,9 +14,39 @@ from simloop.errors import InputError
 from simloop.worlds import World, get_world, world_names
 
 
+class Made(Protocol):
+    """What a shard says of itself."""
+
+    @property
+    def configuration(self) -> str:
+        """The hash of its dataset's configuration."""
+
+    @property
+    def frames(self) -> tuple[int, int]:
+        """(first, end) of the numbers of what it holds."""
+
+    @property
+    def made(self) -> int:
+        """How much it holds, for who counts."""
+
+
+#: the record of a shard
+R = TypeVar("R", bound=Made, covariant=True)
+
+
+class Work(Protocol[R]):
+    """Shards that any process can make."""
+
+    def make(self, shard: int, told: Callable[[int], None] = ...) -> R:
+        """Make a shard and put it in its place; say how much of it is made."""
+
+    def packed(self) -> bytes:
+        """The work as bytes for another process; an InputError where it cannot be sent."""
+
+
 @dataclass(frozen=True)
 class Order:
-    """A dataset to be made.
+    """A dataset of images to be made.
 
     Attributes:
         folder: where.
@@ -63,10 +93,10 @@ class Order:
             ) from None
 
 
-def unpacked(content: bytes) -> Order:
-    """The order that `packed` gave."""
+def unpacked(content: bytes) -> Work[Any]:
+    """The work that `packed` gave."""
     try:
-        order: Order = pickle.loads(content)
+        order: Work[Any] = pickle.loads(content)
     except (ImportError, AttributeError) as error:
-        raise InputError(f"the world is not found by the processes that are to make frames of it: {error}") from None
+        raise InputError(f"the world is not found by the processes that are to make shards of it: {error}") from None
     return order

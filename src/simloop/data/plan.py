@@ -18,7 +18,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Self
 
 from simloop.distributions import Distribution
 from simloop.errors import InputError
@@ -92,7 +92,7 @@ def shard_name(shard: int) -> str:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What stands in `dataset.json`.
+    """What stands in `dataset.json`, whatever the dataset is of.
 
     Attributes:
         configuration: everything that decides the frames but their number, JSON-able. Its hash names the dataset. Of
@@ -108,11 +108,17 @@ class Manifest:
     asked: str
     textures: str = ""
     counts: Mapping[str, Any] | None = None
+    #: what the dataset is of, as its configuration says under "holds"
+    holds: ClassVar[str] = "images"
 
     @property
     def hash(self) -> str:
         """Sixteen hex digits that name the configuration."""
         return content_hash(self.configuration)
+
+    def distribution(self, which: str = "distribution") -> Distribution:
+        """What scenes were drawn from, or, for "look", their appearance."""
+        return Distribution.from_dict(self.configuration[which], source=which)
 
     @property
     def request(self) -> Request:
@@ -129,16 +135,12 @@ class Manifest:
             for c in self.configuration["categories"]
         )
 
-    def distribution(self, which: str = "distribution") -> Distribution:
-        """What scenes were drawn from, or, for "look", their appearance."""
-        return Distribution.from_dict(self.configuration[which], source=which)
-
     @property
     def plan(self) -> Plan:
         """Which frames are where."""
         return Plan(self.frames, self.request)
 
-    def replace(self, **changes: Any) -> Manifest:
+    def replace(self, **changes: Any) -> Self:
         """The manifest with some fields changed."""
         return replace(self, **changes)
 
@@ -153,11 +155,12 @@ class Manifest:
         }
 
     @classmethod
-    def read(cls, folder: Path) -> Manifest:
+    def read(cls, folder: Path) -> Self:
         """Read the manifest of a dataset's folder.
 
         Raises:
-            InputError: where there is none, where it is damaged, and where a newer simloop wrote it.
+            InputError: where there is none, where it is damaged or of something else, and where a newer simloop wrote
+                it.
         """
         file = folder / MANIFEST
         if not file.is_file():
@@ -179,6 +182,9 @@ class Manifest:
                 textures=asked.get("textures", ""),
                 counts=record["counts"],
             )
+            holds = found.configuration.get("holds", Manifest.holds)
+            if holds != cls.holds:
+                raise InputError(f"{folder}: a dataset of {holds}, where one of {cls.holds} is needed")
             if schema != SCHEMA or record["hash"] != found.hash:
                 raise ValueError("its hash is not that of its content")
         except InputError:

@@ -14,21 +14,20 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-from simloop.data.order import Order, unpacked
+from simloop.data.order import R, Work, unpacked
 from simloop.data.plan import shard_name
-from simloop.data.shard import ShardRecord
 from simloop.errors import InputError, count
 
 #: times that a shard is tried whose process dies
 ATTEMPTS = 3
-#: photographs after which a process says how far it is
+#: photographs, or whatever is made, after which a process says how far it is
 _EVERY = 10
 
-#: what is told of a shard: its number, and how many of its photographs are there
+#: what is told of a shard: its number, and how much of it is there
 Told = Callable[[int, int], None]
 
 
-def in_this_process(order: Order, shards: Sequence[int], told: Told) -> Generator[ShardRecord]:
+def in_this_process(order: Work[R], shards: Sequence[int], told: Told) -> Generator[R]:
     """Make shards one after the other."""
     for shard in shards:
         yield order.make(shard, partial(told, shard))
@@ -41,7 +40,7 @@ class _Worker:
     shard: int | None = None
 
 
-def in_processes(order: Order, shards: Sequence[int], workers: int, told: Told) -> Generator[ShardRecord]:
+def in_processes(order: Work[R], shards: Sequence[int], workers: int, told: Told) -> Generator[R]:
     """Make shards in `workers` processes; yield the record of each as it is done.
 
     Raises:
@@ -66,10 +65,10 @@ def in_processes(order: Order, shards: Sequence[int], workers: int, told: Told) 
                     crew.remove(worker)
                     _bury(worker, attempts, left)
                     continue
-                if message == "photographs":
+                if message == "so far":
                     told(*rest)
                 elif message == "done":
-                    told(worker.shard or 0, rest[0].photographs)
+                    told(worker.shard or 0, rest[0].made)
                     worker.shard = None
                     yield rest[0]
                 else:
@@ -132,16 +131,16 @@ def _serve(content: bytes, line: Connection, parent: int) -> None:
         except EOFError:
             return
 
-        def told(photographs: int, shard: int = shard) -> None:
+        def told(made: int, shard: int = shard) -> None:
             if os.getppid() != parent:  # a parent that was killed leaves its children behind
                 os._exit(1)
-            if photographs % _EVERY == 0:
-                line.send(("photographs", shard, photographs))
+            if made % _EVERY == 0:
+                line.send(("so far", shard, made))
 
         line.send(_made(order, shard, told))
 
 
-def _made(order: Order, shard: int, told: Callable[[int], None]) -> tuple[str, Any]:
+def _made(order: Work[Any], shard: int, told: Callable[[int], None]) -> tuple[str, Any]:
     """The message about a shard: done, or what went wrong."""
     try:
         return "done", order.make(shard, told)

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from simloop.data import png
 from simloop.data.images import IMAGES
@@ -90,6 +91,11 @@ class ShardRecord:
             missing = not (folder / shard_name(shard) / RECORD).exists()
             raise DamagedError(folder, shard, f"{RECORD} is {'missing' if missing else 'broken'}") from None
 
+    @property
+    def made(self) -> int:
+        """How much it holds, for who counts."""
+        return self.photographs
+
     def is_of(self, configuration: str, plan: Plan, shard: int) -> bool:
         """Whether it is that shard, whole, of that dataset."""
         frames = plan.frames_of(shard)
@@ -129,11 +135,7 @@ def write_shard(
         configuration: its hash.
         told: called after each photograph with their number so far.
     """
-    place = folder / shard_name(shard)
-    aside = place.with_name(f".{place.name}.{os.getpid()}.part")
-    try:
-        shutil.rmtree(aside, ignore_errors=True)
-        aside.mkdir(parents=True)
+    with written_aside(folder / shard_name(shard)) as aside:
         kept: list[Frame] = []
         files: list[dict[str, ImageFile]] = []
         with contextlib.closing(_stored(aside, _expected(frames, plan.contents(shard)))) as stored:
@@ -141,7 +143,17 @@ def write_shard(
                 kept.append(frame)
                 files.append(written)
                 told(len(kept))
-        record = _write_tables(aside, kept, files, categories, configuration, plan.frames_of(shard))
+        return _write_tables(aside, kept, files, categories, configuration, plan.frames_of(shard))
+
+
+@contextlib.contextmanager
+def written_aside(place: Path) -> Iterator[Path]:
+    """Give a new folder beside `place`, and put it there when the `with` statement ends without an error."""
+    aside = place.with_name(f".{place.name}.{os.getpid()}.part")
+    try:
+        shutil.rmtree(aside, ignore_errors=True)
+        aside.mkdir(parents=True)
+        yield aside
         _flush(aside)
         _put_in_place(aside, place)
     except OSError as error:
@@ -150,7 +162,14 @@ def write_shard(
     except BaseException:
         shutil.rmtree(aside, ignore_errors=True)
         raise
-    return record
+
+
+def write_table(file: Path, table: pa.Table) -> int:
+    """Write a table, and have it on disk; return the CRC-32 of its bytes."""
+    content = to_parquet(table)
+    with write_aside(file) as opened:
+        opened.write(content)
+    return zlib.crc32(content)
 
 
 def _expected(frames: Iterable[Frame], contents: Iterable[tuple[int, str]]) -> Iterator[Frame]:
@@ -200,12 +219,7 @@ def _write_tables(
     numbers: range,
 ) -> ShardRecord:
     tables = {PHOTOGRAPHS: photographs_table(frames, files), OBJECTS: objects_table(frames)}
-    crc = {}
-    for name, table in tables.items():
-        content = to_parquet(table)
-        crc[name] = zlib.crc32(content)
-        with write_aside(folder / name) as file:
-            file.write(content)
+    crc = {name: write_table(folder / name, table) for name, table in tables.items()}
     found = np.concatenate([f.objects.categories for f in frames])
     seen = np.concatenate([f.objects.categories[f.objects.seen] for f in frames])
     record = ShardRecord(
@@ -257,11 +271,7 @@ class Shard:
             raise DamagedError(folder, shard, f"{RECORD} is that of another shard or dataset")
         tables = []
         for name in (PHOTOGRAPHS, OBJECTS):
-            content = _content(folder, shard, name, record.crc.get(name))
-            try:
-                tables.append(from_parquet(content))
-            except (OSError, ValueError) as error:
-                raise DamagedError(folder, shard, f"{name}: {error}") from None
+            tables.append(read_table(folder, shard, name, record.crc.get(name)))
         return cls(folder, shard, *tables)
 
     def __len__(self) -> int:
@@ -304,6 +314,15 @@ class Shard:
             values=values,
             **images,
         )
+
+
+def read_table(folder: Path, shard: int, name: str, crc: int | None) -> Columns:
+    """A table of a shard, checked against its check sum."""
+    content = _content(folder, shard, name, crc)
+    try:
+        return from_parquet(content)
+    except (OSError, ValueError) as error:
+        raise DamagedError(folder, shard, f"{name}: {error}") from None
 
 
 def _content(folder: Path, shard: int, name: str, crc: int | None) -> bytes:
