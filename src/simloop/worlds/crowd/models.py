@@ -1,0 +1,57 @@
+"""What makes people walk: the models of walking by name.
+
+    Batch(scenes, model="orca")
+    Batch(scenes, model=replace(MODELS["orca"], constants=(2.0,)))      # walls are foreseen 2 s ahead
+
+A model chooses a velocity for each person from who and what is near, in a compiled loop, or, as a policy does, from
+the whole batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from simloop.errors import unknown
+from simloop.parameters import Array
+from simloop.worlds.crowd.orca import orca
+
+if TYPE_CHECKING:
+    from simloop.worlds.crowd.engine import Batch
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model of walking.
+
+    Attributes:
+        name: what it is called.
+        loop: the compiled loop that writes velocities, with the arguments of `orca.orca`.
+        constants: numbers of the model that are the same for everybody.
+        neighbours: how many of the nearest each person minds at most.
+        substep: s, the longest step that it stands; longer ones are divided.
+        apart: whether bodies never overlap: `projection` keeps them apart.
+        choose: instead of `loop`: the velocities (N, 2) m/s of everybody in a batch.
+    """
+
+    name: str
+    loop: Any = None
+    constants: tuple[float, ...] = (0.0,)
+    neighbours: int = 10
+    substep: float = float("inf")
+    apart: bool = False
+    choose: Callable[[Batch], Array] | None = None
+
+
+#: the models of walking; `orca` foresees walls 0.5 s ahead at most
+MODELS: dict[str, Model] = {"orca": Model("orca", orca, constants=(0.5,), apart=True)}
+
+
+def get_model(model: str | Model) -> Model:
+    """The model of that name, or itself."""
+    if isinstance(model, Model):
+        return model
+    if model not in MODELS:
+        raise unknown("model of walking", model, MODELS)
+    return MODELS[model]
