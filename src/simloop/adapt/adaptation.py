@@ -127,7 +127,7 @@ class Method(ABC):
     #: the world's own distribution that the method starts from: "prior" or "search"
     starts_from: ClassVar[str] = "prior"
     #: the least that it asks of a comparison: `Discrepancy` where it only asks how far rows are from reality
-    works_on: ClassVar[type] = Comparison
+    works_on: ClassVar[type | tuple[type, ...]] = Comparison
     #: packages that the method imports, and the extra that brings them
     needs: ClassVar[tuple[str, ...]] = ()
     extra: ClassVar[str] = ""
@@ -155,7 +155,8 @@ class Method(ABC):
         self.check_installed()
         if not isinstance(comparison, self.works_on):
             raise InputError(
-                f"method '{self.name}' replays recordings, and images cannot be replayed; use simopt or cem"
+                f"method '{self.name}' replays recordings, and {comparison.reality} cannot be replayed; use simopt or"
+                " cem"
             )
         books = Books(comparison, seed, budget, checkpoint, progress)
         distribution, diagnostics = self.adapt(cast(Comparison, comparison), prior, books)

@@ -43,7 +43,7 @@ class CrossEntropy(Method):
 
     name: ClassVar[str] = "cem"
     starts_from: ClassVar[str] = "search"
-    works_on: ClassVar[type] = Discrepancy
+    works_on: ClassVar[type | tuple[type, ...]] = Discrepancy
 
     iterations: int = 20
     samples: int = 200

@@ -7,6 +7,9 @@ Papamakarios and Murray (NeurIPS 2016), Greenberg et al. (ICML 2019), by the pac
     fit a conditional density f(z | s) to the pairs by maximum likelihood
     posterior = f(z | statistics of the recordings), weighted by prior(z) / q(z)
 
+Where nothing can be replayed (`Summarised`: tracks of people), there is no reference either: q is then the prior times
+what a linear regression of some draws of the prior says, tempered in the same way.
+
 The proposal q plays the part of the first rounds of sequential estimation: all simulations go where the posterior can
 be. Simulations stand for recordings as in `adapt/statistics.py`: with the recordings' noise and errors of the start.
 
@@ -21,31 +24,28 @@ The result is `Empirical`: draws, with nothing of the network, so nothing needs 
 
 from __future__ import annotations
 
-import contextlib
-import io
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from simloop.adapt.adaptation import Books, Method
 from simloop.adapt.comparison import Comparison
+from simloop.adapt.density import ConditionalDensity
+from simloop.adapt.discrepancy import AnySummarised, P, Summaries, Summarised
 from simloop.adapt.least_squares import LeastSquares
 from simloop.adapt.statistics import Kind, Summary
 from simloop.distributions import Empirical, Normal
 from simloop.errors import InputError
 from simloop.parameters import Array
 from simloop.randomness import stream
-from simloop.repeatable import repeatable
-
-if TYPE_CHECKING:
-    import torch
 
 #: simulations of one step, after which the state is kept
 _CHUNK = 100
 #: held-out simulations of the calibration, and draws of the density for each
 _RANKED, _AMONG = 100, 99
+#: draws of the prior that a regression says from where to simulate
+_PILOT = 300
 #: draws of the posterior that are simulated for the predictive check
 _PREDICTED = 40
 #: probability of the proposal's ellipsoid that counts as simulated
@@ -71,6 +71,7 @@ class Posterior(Method):
     """
 
     name: ClassVar[str] = "posterior"
+    works_on: ClassVar[type | tuple[type, ...]] = (Comparison, Summarised)
     needs: ClassVar[tuple[str, ...]] = ("sbi", "torch")
     extra: ClassVar[str] = "posterior"
 
@@ -82,26 +83,15 @@ class Posterior(Method):
     breadth: float = 6.0
     draws: int = 2048
 
-    def adapt(self, comparison: Comparison, prior: Normal, books: Books) -> tuple[Empirical, dict[str, Any]]:
+    def adapt(
+        self, comparison: Comparison | AnySummarised, prior: Normal, books: Books
+    ) -> tuple[Empirical, dict[str, Any]]:
         space, seed = prior.space, books.seed
-        horizon = min(self.horizon, comparison.replay.longest_window)
-        every = comparison.cut(horizon)
-        count = min(self.windows, len(every))
-        windows = every.take(np.linspace(0, len(every) - 1, count).round().astype(np.int64))
-        total = self.simulations + _RANKED
-        # what it simulates of each window beside the reference: the summary, the training, the predictive check
-        each = Summary.rollouts(comparison, space) + total + _PREDICTED
-        books.affordable(self.name, 1, each, count)
-        left = None if books.budget is None else books.budget - each * count
-        state = books.begin(point=None, z=[], statistics=[])
-        if state["point"] is None:
-            found = LeastSquares(horizons=(horizon,), stride=1.0, starts=1).fit(
-                comparison, prior, seed=seed, budget=left
-            )
-            books.save("posterior: reference found", 0.1, point=found.distribution.mean.tolist())
-        summary = Summary.around(comparison, windows, prior, np.array(state["point"]), kind=self.statistics, seed=seed)
-        # not the fit's own covariance: it is right about each parameter, but along some directions far too narrow
-        proposal = tempered(prior, Normal(space, state["point"], np.linalg.inv(summary.curvature)), self.breadth)
+        if isinstance(comparison, Comparison):
+            summary, proposal, count = self._around_reference(comparison, prior, books)
+        else:
+            summary, proposal, count = self._around_regression(comparison, prior, books)
+        total, state = self.simulations + _RANKED, books.state
         while len(state["z"]) < total:
             i = len(state["z"])
             rows = proposal.sample(min(_CHUNK, total - i), stream(seed, self.name, "rows", i))
@@ -140,6 +130,60 @@ class Posterior(Method):
             "loss": density.loss,
         }
         return Empirical(space, rows), diagnostics
+
+    def _around_reference(self, comparison: Comparison, prior: Normal, books: Books) -> tuple[Summaries, Normal, int]:
+        """The summary of windows around a point that least squares finds, a proposal there, how many windows."""
+        space, seed = prior.space, books.seed
+        horizon = min(self.horizon, comparison.replay.longest_window)
+        windows, count = self._spread(comparison.cut(horizon))
+        # what it simulates of each window beside the reference: the summary, the training, the predictive check
+        each = Summary.rollouts(comparison, space) + self.simulations + _RANKED + _PREDICTED
+        books.affordable(self.name, 1, each, count)
+        left = None if books.budget is None else books.budget - each * count
+        state = books.begin(point=None, z=[], statistics=[])
+        if state["point"] is None:
+            found = LeastSquares(horizons=(horizon,), stride=1.0, starts=1).fit(
+                comparison, prior, seed=seed, budget=left
+            )
+            books.save("posterior: reference found", 0.1, point=found.distribution.mean.tolist())
+        summary = Summary.around(comparison, windows, prior, np.array(state["point"]), kind=self.statistics, seed=seed)
+        # not the fit's own covariance: it is right about each parameter, but along some directions far too narrow
+        fit = Normal(space, state["point"], np.linalg.inv(summary.curvature))
+        return summary, tempered(prior, fit, self.breadth), count
+
+    def _around_regression(
+        self, comparison: AnySummarised, prior: Normal, books: Books
+    ) -> tuple[Summaries, Normal, int]:
+        """The summary of pieces of reality, a proposal where a regression says, how many pieces."""
+        space, seed = prior.space, books.seed
+        pieces, count = self._spread(comparison.cut(min(self.horizon, comparison.longest_window)))
+        books.affordable(self.name, 1, _PILOT + self.simulations + _RANKED + _PREDICTED, count)
+        summary = comparison.summaries(pieces)
+        state = books.begin(pilot=[], seen=[], z=[], statistics=[])
+        while len(state["pilot"]) < _PILOT:
+            i = len(state["pilot"])
+            rows = prior.sample(min(_CHUNK, _PILOT - i), stream(seed, self.name, "pilot", i))
+            seen = summary.of_simulations(rows, stream(seed, self.name, "pilot noise", i))
+            books.save(
+                f"posterior: {i + len(rows)} of {_PILOT} simulations to begin with",
+                0.2 * (i + len(rows)) / _PILOT,
+                pilot=[*state["pilot"], *space.to_scale(rows).tolist()],
+                seen=[*state["seen"], *seen.tolist()],
+            )
+        z, seen = np.array(state["pilot"]), np.array(state["seen"])
+        fine = np.isfinite(seen).all(axis=1)
+        if fine.sum() < 10 * len(space):
+            raise InputError(f"posterior: all but {fine.sum()} of {_PILOT} simulations diverged")
+        regression = ConditionalDensity(z[fine], seen[fine], summary.regressed, seed)
+        at = regression.expected(summary.of_recordings()[None])[0]
+        middle = np.clip(space.from_scale(at), space.low, space.high)
+        fit = Normal(space, middle, regression.root @ regression.root.T)
+        return summary, tempered(prior, fit, self.breadth), count
+
+    def _spread(self, every: P) -> tuple[P, int]:
+        """So many of the pieces, spread evenly over them, and how many."""
+        count = min(self.windows, len(every))
+        return every.take(np.linspace(0, len(every) - 1, count).round().astype(np.int64)), count
 
 
 def tempered(prior: Normal, fit: Normal, breadth: float) -> Normal:
@@ -188,7 +232,7 @@ def uniformity(ranks: Array, names: tuple[str, ...]) -> dict[str, float]:
     return {n: float(kstest(places[:, j], "uniform").pvalue) for j, n in enumerate(names)}
 
 
-def predictive(summary: Summary, rows: Array, rng: np.random.Generator) -> list[dict[str, Any]]:
+def predictive(summary: Summaries, rows: Array, rng: np.random.Generator) -> list[dict[str, Any]]:
     """By channel: how often the 90 % band of replicas holds what was measured, and how unusual the misfit is.
 
     The misfit is the root mean square distance from the replicas' mean, over windows and instants, in units of the
@@ -202,7 +246,6 @@ def predictive(summary: Summary, rows: Array, rng: np.random.Generator) -> list[
     misfit = np.sqrt(np.nanmean((many - centre) ** 2, axis=(1, 2)))
     real = np.sqrt(np.nanmean((measured - centre) ** 2, axis=(0, 1)))
     covered = ((measured >= low) & (measured <= high)).mean(axis=(0, 1))
-    names = [c.name for c in summary.comparison.world.channels for _ in range(c.tangent)]
     return [
         {
             "channel": n,
@@ -210,92 +253,5 @@ def predictive(summary: Summary, rows: Array, rng: np.random.Generator) -> list[
             "misfit over replicas'": float(real[j] / np.median(misfit[:, j])),
             "p": float((misfit[:, j] >= real[j]).mean()),
         }
-        for j, n in enumerate(names)
+        for j, n in enumerate(summary.names)
     ]
-
-
-class ConditionalDensity:
-    """A density over parameters given statistics.
-
-    The statistics are first boiled down to as many numbers as there are parameters by linear regression (Fearnhead and
-    Prangle, JRSS B 2012), and the density is of what that leaves of the parameters, whitened: near the reference the
-    posterior is almost the regression, so only how it differs has to be learnt. An embedding network gets the rest.
-    """
-
-    network: Any
-    loss: float
-
-    def __init__(self, z: Array, seen: Array, regressed: int, seed: int) -> None:
-        self.seed, self.regressed = seed, regressed
-        self.centre, self.mean = seen[:, :regressed].mean(axis=0), z.mean(axis=0)
-        self.slope = np.linalg.lstsq(seen[:, :regressed] - self.centre, z - self.mean, rcond=1e-10)[0]
-        expected = self._expected(seen)
-        self.range = np.quantile(expected, [0.02, 0.98], axis=0)
-        left = z - expected
-        self.root = np.linalg.cholesky(left.T @ left / len(left))
-
-    def _expected(self, seen: Array) -> Array:
-        return np.asarray(self.mean + (seen[:, : self.regressed] - self.centre) @ self.slope)
-
-    def _condition(self, seen: Array) -> torch.Tensor:
-        """What the network sees: no farther out than it was trained, since what it makes of that is arbitrary."""
-        return _tensor(np.concatenate([np.clip(self._expected(seen), *self.range), seen[:, self.regressed :]], axis=1))
-
-    @classmethod
-    def train(cls, z: Array, seen: Array, *, regressed: int, kind: str, seed: int) -> ConditionalDensity:
-        """Fit to pairs z (n, d), seen (n, F); the same seed gives the same weights."""
-        from sbi.inference import NPE
-        from sbi.neural_nets import posterior_nn
-        from sbi.neural_nets.embedding_nets import FCEmbedding
-
-        density = cls(z, seen, regressed, seed)
-        condition = density._condition(seen)
-        left = np.linalg.solve(density.root, (z - density._expected(seen)).T).T
-        with repeatable(seed):
-            options: dict[str, Any] = {}
-            if regressed < seen.shape[1]:
-                options["embedding_net"] = FCEmbedding(condition.shape[1], 2 * z.shape[1], num_layers=2, num_hiddens=64)
-            if kind == "mdn":
-                options |= {"hidden_features": 10, "num_components": 10}
-            else:
-                options |= {"hidden_features": 20, "num_transforms": 2}
-            build = posterior_nn(kind, **options)
-            inference = NPE(prior=None, density_estimator=build, show_progress_bars=False, tracker=_Untracked())
-            inference.append_simulations(_tensor(left), condition)
-            with contextlib.redirect_stdout(io.StringIO()):
-                density.network = inference.train(
-                    training_batch_size=100, learning_rate=5e-4, stop_after_epochs=10, validation_fraction=0.2
-                )
-            density.network.eval()
-            density.loss = float(inference.summary["best_validation_loss"][-1])
-        return density
-
-    def sample(self, seen: Array, count: int) -> Array:
-        """Draw `count` times for each of seen (m, F): (count, m, d), in the parameters' scale."""
-        import torch
-
-        with repeatable(self.seed), torch.no_grad():
-            left = self.network.sample((count,), condition=self._condition(seen)).numpy().astype(float)
-        return np.asarray(self._expected(seen) + left @ self.root.T)
-
-
-def _tensor(x: NDArray[np.floating[Any]]) -> torch.Tensor:
-    import torch
-
-    return torch.tensor(x, dtype=torch.float32)
-
-
-class _Untracked:
-    """Keeps `sbi` from writing logs into the working folder."""
-
-    log_dir = None
-
-    def log_metric(self, *_: Any, **__: Any) -> None: ...
-
-    def log_metrics(self, *_: Any, **__: Any) -> None: ...
-
-    def log_params(self, *_: Any, **__: Any) -> None: ...
-
-    def add_figure(self, *_: Any, **__: Any) -> None: ...
-
-    def flush(self) -> None: ...

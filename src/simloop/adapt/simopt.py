@@ -45,7 +45,7 @@ class SimOpt(Method):
 
     name: ClassVar[str] = "simopt"
     starts_from: ClassVar[str] = "search"
-    works_on: ClassVar[type] = Discrepancy
+    works_on: ClassVar[type | tuple[type, ...]] = Discrepancy
 
     iterations: int = 12
     samples: int = 400

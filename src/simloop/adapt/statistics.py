@@ -119,6 +119,11 @@ class Summary:
         return -difference(self.reference, self.windows.measured, self.comparison.world.channels)
 
     @property
+    def names(self) -> list[str]:
+        """Of the columns of a difference of what is measured."""
+        return [c.name for c in self.comparison.world.channels for _ in range(c.tangent)]
+
+    @property
     def regressed(self) -> int:
         """How many of the statistics, from the first, a linear regression can be made on."""
         channels = self.bias[1].shape[-1]
