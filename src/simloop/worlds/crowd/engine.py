@@ -253,8 +253,8 @@ class Batch:
 
     def _carry_out(self, first: int, last: int) -> None:
         walking.carry_out(
-            first, last, self.dt / self._substeps, self.active, self._steered, self._told, self.traits, self.velocity,
-            self._chosen,
+            first, last, self.dt / self._substeps, self.model.inert, self.active, self._steered, self._told, self.traits,
+            self.velocity, self._chosen,
         )  # fmt: skip
 
     def _move(self, first: int, last: int) -> None:

@@ -15,7 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 from simloop.errors import unknown
 from simloop.parameters import Array
+from simloop.worlds.crowd.collision_free_speed import CONSTANTS as SPEEDS
+from simloop.worlds.crowd.collision_free_speed import collision_free_speed
 from simloop.worlds.crowd.orca import orca
+from simloop.worlds.crowd.social_force import CONSTANTS as FORCES
+from simloop.worlds.crowd.social_force import social_force
 
 if TYPE_CHECKING:
     from simloop.worlds.crowd.engine import Batch
@@ -31,6 +35,7 @@ class Model:
         constants: numbers of the model that are the same for everybody.
         neighbours: how many of the nearest each person minds at most.
         substep: s, the longest step that it stands; longer ones are divided.
+        inert: whether the loop itself carries out changes of velocity in the time that the trait `reaction` says.
         apart: whether bodies never overlap: `projection` keeps them apart.
         choose: instead of `loop`: the velocities (N, 2) m/s of everybody in a batch.
     """
@@ -40,12 +45,20 @@ class Model:
     constants: tuple[float, ...] = (0.0,)
     neighbours: int = 10
     substep: float = float("inf")
+    inert: bool = False
     apart: bool = False
     choose: Callable[[Batch], Array] | None = None
 
 
 #: the models of walking; `orca` foresees walls 0.5 s ahead at most
-MODELS: dict[str, Model] = {"orca": Model("orca", orca, constants=(0.5,), apart=True)}
+MODELS: dict[str, Model] = {
+    m.name: m
+    for m in (
+        Model("orca", orca, constants=(0.5,), apart=True),
+        Model("social-force", social_force, constants=FORCES, neighbours=20, substep=0.05, inert=True),
+        Model("collision-free-speed", collision_free_speed, constants=SPEEDS, neighbours=20, substep=0.05),
+    )
+}
 
 
 def get_model(model: str | Model) -> Model:

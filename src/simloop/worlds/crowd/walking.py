@@ -198,17 +198,18 @@ def desire(  # type: ignore[no-untyped-def]  # pragma: no cover
 
 
 @compiled
-def carry_out(first, last, dt, active, steered, told, traits, velocity, chosen):  # type: ignore[no-untyped-def]  # pragma: no cover
+def carry_out(first, last, dt, inert, active, steered, told, traits, velocity, chosen):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Make of the velocities that people first..last chose those that they walk with, in place.
 
-    A change of velocity is carried out as exp(-t / reaction); `steered` people do as they are `told`.
+    A change of velocity is carried out as exp(-t / reaction); who is `inert` did so
+    already, and `steered` people do as they are `told`.
     """
     for i in range(first, last):
         if not active[i]:
             continue
         if steered[i]:
             chosen[i, 0], chosen[i, 1] = told[i, 0], told[i, 1]
-        elif traits[i, 3] > 0.0:
+        elif traits[i, 3] > 0.0 and not inert:
             part = 1.0 - math.exp(-dt / traits[i, 3])
             for k in range(2):
                 chosen[i, k] = velocity[i, k] + part * (chosen[i, k] - velocity[i, k])
