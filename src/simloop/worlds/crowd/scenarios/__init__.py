@@ -15,7 +15,7 @@ import numpy as np
 from simloop.errors import unknown
 from simloop.worlds.crowd.people import PEOPLE
 from simloop.worlds.crowd.scenarios.corridors import make_corridor, make_crossing, make_t_junction, make_two_way
-from simloop.worlds.crowd.scenarios.places import make_circle, make_street
+from simloop.worlds.crowd.scenarios.places import make_circle, make_plaza, make_street
 from simloop.worlds.crowd.scenarios.rooms import make_bottleneck, make_room
 from simloop.worlds.crowd.scenarios.table import TABLE
 from simloop.worlds.crowd.scene import Scene
@@ -29,6 +29,7 @@ _MAKERS: dict[str, Callable[[Mapping[str, float], np.random.Generator], Scene]] 
     "bottleneck": make_bottleneck,
     "room": make_room,
     "t-junction": make_t_junction,
+    "plaza": make_plaza,
     "street": make_street,
 }
 SCENARIOS = tuple(_MAKERS)

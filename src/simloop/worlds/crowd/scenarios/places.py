@@ -6,8 +6,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from simloop.worlds.crowd.scenarios.cast import Gate, arrive, draw_cast
-from simloop.worlds.crowd.scenarios.ways import lines
+from simloop.worlds.crowd.navigation import Ways
+from simloop.worlds.crowd.scenarios.cast import ROOM, Gate, arrive, draw_cast, spread
+from simloop.worlds.crowd.scenarios.ways import lines, ring
 from simloop.worlds.crowd.scene import Scene
 
 _BEHIND = 3.0  # m, that walls reach beyond where people enter
@@ -61,3 +62,50 @@ def make_street(values: Mapping[str, float], rng: np.random.Generator) -> Scene:
         routes=routes, reach=np.full(n, 0.8), traits=cast.traits, groups=cast.groups, stays=np.zeros(n, dtype=bool),
         name="street", marks=lines(*kerbs, *zebra), personalities=cast.personalities,
     )  # fmt: skip
+
+
+def make_plaza(values: Mapping[str, float], rng: np.random.Generator) -> Scene:
+    """A square with kiosks: half of the parties are there at first, the others come from its edges; goals are free."""
+    size, half = values["plaza.size"], values["plaza.size"] / 2
+    cast = draw_cast(values, rng)
+    n, pitch = len(cast), cast.pitch
+    half = max(half, 0.8 * float(np.sqrt(n)) * pitch)
+    size = 2 * half
+    kiosks = _kiosks(int(values["plaza.obstacles"]), half, pitch, rng)
+    walls = lines(*(ring((x, y), r, int(4 + 5 * turn), 2 * np.pi * turn) for x, y, r, turn in kiosks))
+    edges = [Gate((-half * a, -half * b), (a, b), size - pitch) for a, b in ((1, 0), (0, 1), (-1, 0), (0, -1))]
+    starts, begins, gate = arrive(cast, edges, [1] * 4, values["people.flow"], rng)
+    inside = spread(cast, (-half, -half), (size, size), rng)
+    # a party that would stand in a kiosk comes from the edge
+    apart = [np.hypot(*(inside - (x, y)).T) - r for x, y, r, _ in kiosks]
+    taken = np.min(apart, axis=0, initial=np.inf) < cast.radius + ROOM
+    clear = np.bincount(cast.party, taken) == 0
+    there = (clear & (rng.random(cast.parties) < 0.5))[cast.party]
+    starts[there], begins = inside[there], np.where(there, 0.0, begins + 1e-3)
+    away = np.array([Gate((-half * a, -half * b), (a, b), size).place(np.zeros(1), np.full(1, 0.5))[0]
+                     for a, b in ((1, 0), (0, 1), (-1, 0), (0, -1))])  # fmt: skip
+    to = (gate + rng.integers(1, 4, cast.parties)[cast.party]) % 4
+    along = rng.uniform(-0.9, 0.9, cast.parties)[cast.party] * half
+    goals = away[to] + np.where((to % 2 == 0)[:, None], (0, 1), (1, 0)) * along[:, None]
+    ways = Ways(walls, clearance=float(cast.radius.max()) + ROOM)
+    return Scene(
+        walls=walls, starts=starts, begins=begins, routes=ways.routes(starts, goals, what="plaza"),
+        reach=np.full(n, 0.8), traits=cast.traits, groups=cast.groups, stays=np.zeros(n, dtype=bool), name="plaza",
+        personalities=cast.personalities,
+    )  # fmt: skip
+
+
+def _kiosks(n: int, half: float, pitch: float, rng: np.random.Generator) -> list[tuple[float, float, float, float]]:
+    """Middle (x, y) and radius, m, and a number from 0 to 1 for the shape, of round kiosks.
+
+    They are a wide gap apart and off the edges; those that find no place are left out.
+    """
+    placed: list[tuple[float, float, float, float]] = []
+    drawn = (rng.uniform(0.3, 1.2, n), *rng.uniform(-1, 1, (2, n)), rng.random(n))
+    for radius, x, y, turn in zip(*(d.tolist() for d in drawn), strict=True):
+        r = min(radius, half / 5)
+        free = half - r - 3 * pitch
+        x, y = x * free, y * free
+        if free > 0 and all(np.hypot(x - a, y - b) > r + s + 2 * pitch for a, b, s, _ in placed):
+            placed.append((x, y, r, turn))
+    return placed
