@@ -21,6 +21,8 @@ from simloop.frames import Camera, Frame, Objects
 Columns = dict[str, Any]
 
 _PARAMETER, _VALUE = "parameter.", "value."
+#: columns of texts, None where there is none
+_TEXTS = ("camera", "names", *IMAGES)
 #: fields of `Objects`, beside names, with their shapes
 _OBJECTS = ("ids", "categories", "boxes", "amodal", "truncation", "pixels", "visible", "poses", "centres", "sizes")
 
@@ -65,7 +67,7 @@ def photographs_table(frames: Sequence[Frame], files: Sequence[Mapping[str, Imag
             columns[kind] = [x.name if x else None for x in each]
             columns[f"{kind}.crc"] = [x.crc if x else 0 for x in each]
             columns[f"{kind}.lost"] = [x.lost if x else 0 for x in each]
-    return _table(columns)
+    return columns_table(columns, texts=_TEXTS)
 
 
 def objects_table(frames: Sequence[Frame]) -> pa.Table:
@@ -77,19 +79,19 @@ def objects_table(frames: Sequence[Frame]) -> pa.Table:
         "names": [n for o in each for n in o.names],
         **{name: np.concatenate([getattr(o, name) for o in each]) for name in _OBJECTS},
     }
-    table = _table(columns)
+    table = columns_table(columns, texts=_TEXTS)
     points = [row.reshape(-1).tolist() for o in each for row in o.keypoints]
     return table.append_column("keypoints", pa.array(points, type=pa.list_(pa.float64())))
 
 
-def _table(columns: Columns) -> pa.Table:
-    """Columns as an Arrow table: arrays of more than one axis are lists of fixed length."""
+def columns_table(columns: Columns, *, texts: Sequence[str] = ()) -> pa.Table:
+    """Columns as an Arrow table: arrays of more than one axis are lists of fixed length, lists of `texts` strings."""
     arrays = {}
     for name, column in columns.items():
         if isinstance(column, np.ndarray) and column.ndim > 1:
             flat = pa.array(np.ascontiguousarray(column).reshape(-1))
             arrays[name] = pa.FixedSizeListArray.from_arrays(flat, int(np.prod(column.shape[1:])))
-        elif isinstance(column, list) and name in ("camera", "names", *IMAGES):
+        elif isinstance(column, list) and name in texts:
             arrays[name] = pa.array(column, type=pa.string())
         else:
             arrays[name] = pa.array(np.asarray(column))

@@ -9,7 +9,7 @@ Side by side, episodes under different parameters start alike and are given the 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -122,6 +122,25 @@ def write_film(path: Path, images: NDArray[np.uint8], *, fps: int) -> None:
     with tempfile.TemporaryDirectory() as folder, write_aside(path) as file:
         whole = Path(folder) / f"video{suffix}"
         imageio.imwrite(whole, images, **options)
+        file.write(whole.read_bytes())
+
+
+def write_frames(path: Path, pictures: Iterable[NDArray[np.uint8]], *, fps: int) -> None:
+    """Write pictures (height, width, 3) one after the other as MP4 or GIF, without keeping them in memory."""
+    check_film(path)
+    from imageio.v2 import get_writer
+
+    suffix = path.suffix.lower()
+    if suffix == ".mp4":
+        options: dict[str, Any] = {"format": "FFMPEG", "fps": fps, "codec": "libx264", "macro_block_size": 2}
+    else:
+        options = {"duration": 1000 / fps, "loop": 0}
+    with tempfile.TemporaryDirectory() as folder, write_aside(path) as file:
+        whole = Path(folder) / f"video{suffix}"
+        film: Any = get_writer(whole, mode="I", **options)
+        with film:
+            for picture in pictures:
+                film.append_data(picture)
         file.write(whole.read_bytes())
 
 

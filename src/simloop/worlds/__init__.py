@@ -65,6 +65,12 @@ def _drive_held_out() -> World:
     return HeldOut()
 
 
+def _crowd() -> World:
+    from simloop.worlds.crowd.world import Crowd
+
+    return Crowd()
+
+
 _WORLDS: dict[str, Callable[[], World]] = {
     "double-pendulum/c1": lambda: _double_pendulum("c1"),
     "double-pendulum/a0": lambda: _double_pendulum("a0"),
@@ -76,6 +82,7 @@ _WORLDS: dict[str, Callable[[], World]] = {
     "tabletop": _tabletop,
     "drive": _drive,
     "drive/held-out": _drive_held_out,
+    "crowd": _crowd,
 }
 _DEFAULTS = {"double-pendulum": "double-pendulum/c1"}
 
