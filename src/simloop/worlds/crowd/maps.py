@@ -20,10 +20,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simloop.errors import InputError, need
 from simloop.parameters import Array
-from simloop.worlds.crowd.scenarios.ways import lines, ring
+from simloop.worlds.crowd.outlines import lines, ring
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
@@ -97,14 +98,13 @@ def _assembled(file: Path, shapes: list[tuple[str, BaseGeometry]], destinations:
         chains += [np.asarray(r.coords)[:, :2] for r in rings]
     obstacles = shapely.union_all([p for p in polygons if p is not outer])
     area = (shapely.box(*(low - _FAR), *(high + _FAR)) if outer is None else outer).difference(obstacles)
-    far = ((destinations < low - _FAR) | (destinations > high + _FAR)).any(axis=1)
+    far: NDArray[np.bool_] = np.any((destinations < low - _FAR) | (destinations > high + _FAR), axis=1)
     points = [(where, s.x, s.y) for where, s in shapes if s.geom_type == "Point"]
     points += [(f"{file}: destination {k + 1}", x, y) for k, (x, y) in enumerate(destinations) if not far[k]]
     for where, x, y in points:
         if not area.covers(shapely.Point(x, y)):
-            wrong = (
-                "inside an obstacle" if obstacles.covers(shapely.Point(x, y)) else "outside of where people can walk"
-            )
+            inside = obstacles.covers(shapely.Point(x, y))
+            wrong = "inside an obstacle" if inside else "outside of where people can walk"
             raise InputError(f"{where}: the goal ({x:g}, {y:g}) m is {wrong}")
     goals = np.array([(x, y) for _, x, y in points] + np.clip(destinations[far], low - 2, high + 2).tolist())
     name = file.absolute().parent.name if file.name == "map.xml" else file.stem

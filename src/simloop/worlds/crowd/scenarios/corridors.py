@@ -7,8 +7,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from simloop.parameters import Array
+from simloop.worlds.crowd.outlines import lines
 from simloop.worlds.crowd.scenarios.cast import Cast, Gate, arrive, draw_cast
-from simloop.worlds.crowd.scenarios.ways import lines, mouth, stacked
+from simloop.worlds.crowd.scenarios.ways import mouth, stacked
 from simloop.worlds.crowd.scene import Scene
 
 _BEHIND = 3.0  # m, that walls reach beyond where people enter: a party in rows stands there

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from simloop.worlds.crowd.navigation import Ways
+from simloop.worlds.crowd.outlines import lines, ring
 from simloop.worlds.crowd.scenarios.cast import ROOM, Gate, arrive, draw_cast, spread
-from simloop.worlds.crowd.scenarios.ways import lines, ring
 from simloop.worlds.crowd.scene import Scene
 
 _BEHIND = 3.0  # m, that walls reach beyond where people enter

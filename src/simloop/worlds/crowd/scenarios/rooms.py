@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simloop.parameters import Array
+from simloop.worlds.crowd.outlines import lines
 from simloop.worlds.crowd.scenarios.cast import draw_cast, spread
-from simloop.worlds.crowd.scenarios.ways import lines, mouth, stacked
+from simloop.worlds.crowd.scenarios.ways import mouth, stacked
 from simloop.worlds.crowd.scene import Scene
 
 _BEYOND = 2.0  # m, from an exit to the goals, so that nobody stops in it
