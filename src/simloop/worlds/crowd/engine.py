@@ -101,6 +101,7 @@ class Batch:
             if mask.shape != (n,):
                 raise InputError(f"{name} of a crowd of {n} people must have shape ({n},), got {mask.shape}")
         self._threads = threads or len(os.sched_getaffinity(0))
+        self._counting = True
         self._substeps = max(1, math.ceil(self.dt / self.model.substep - 1e-9))
         self._set_walls()
         for k in range(count):
@@ -191,13 +192,14 @@ class Batch:
             self._told[:] = told
         elif self._steered.any():
             raise InputError("step needs the velocities of who is steered")
-        for _ in range(self._substeps):
+        for k in range(self._substeps):
+            self._counting = k == self._substeps - 1
             self._substep()
 
     def _substep(self) -> None:
         ranges = self._ranges
         if self.model.choose is not None:
-            self._enter(0, len(self.scenes))
+            self._look_around(0, len(self.scenes))
             self._want(0, len(self.position))
             self._chosen[:] = self.model.choose(self)
             self._carry_out(0, len(self.position))
@@ -206,13 +208,13 @@ class Batch:
             _at_once(self._whole_step, ranges)
         else:
             n, parts = len(self.position), 1 if len(self.position) < _FEW else self._threads
-            self._enter(0, len(self.scenes))
+            self._look_around(0, len(self.scenes))
             cuts = [n * p // parts for p in range(parts + 1)]
             _at_once(self._decide, list(itertools.pairwise(cuts)))
             self._move(0, len(self.scenes))
 
     def _whole_step(self, first: int, last: int) -> None:
-        self._enter(first, last)
+        self._look_around(first, last)
         self._decide(int(self.offsets[first]), int(self.offsets[last]))
         self._move(first, last)
 
@@ -235,9 +237,12 @@ class Batch:
             first, last, self.offsets, self.time, self._starts, self._begins, self._routes, self.traits, self._unseen,
             self.position, self.velocity, self.heading, self.active, self.entered, self._leg,
         )  # fmt: skip
-        walking.gather(
-            first, last, self.offsets, self.position, self.velocity, self.active, self.traits, self._companions,
-            self._gathered,
+
+    def _look_around(self, first: int, last: int) -> None:
+        """What must be known of everybody in scenes first..last before any of them decides."""
+        walking.look_around(
+            first, last, self.offsets, self.time, self._keys, self.position, self.active, self.traits,
+            self._companions, self._gathered, self._blind,
         )  # fmt: skip
         sort_people(
             first, last, self.offsets, self.position, self.active, self._frame, self._shape, self._cells, self._order
@@ -245,29 +250,30 @@ class Batch:
 
     def _want(self, first: int, last: int) -> None:
         walking.desire(
-            first, last, self.dt / self._substeps, self._scene_of, self.offsets, self.time, self._steps, self._keys,
-            self.position, self.active, self.traits, self._routes, self._reach, self._stays, self.arrived, self._leg,
-            self._clear, self._gathered, self._sway, self._walls, self._wall_begins, self._wall_counts, self.target,
-            self.desired, self._blind,
+            first, last, self.dt / self._substeps, self._scene_of, self.offsets, self._steps, self._keys, self.position,
+            self.active, self.traits, self._routes, self._reach, self._stays, self.arrived, self._leg, self._clear,
+            self._gathered, self._sway, self._walls, self._wall_begins, self._wall_counts, self.target, self.desired,
         )  # fmt: skip
 
     def _carry_out(self, first: int, last: int) -> None:
         walking.carry_out(
-            first, last, self.dt / self._substeps, self.model.inert, self.active, self._steered, self._told, self.traits,
-            self.velocity, self._chosen,
+            first, last, self.dt / self._substeps, self.model.inert, self.active, self._steered, self._told,
+            self.traits, self.velocity, self._chosen,
         )  # fmt: skip
 
     def _move(self, first: int, last: int) -> None:
         dt = self.dt / self._substeps
         move(
-            first, last, dt, self.model.apart, self.offsets, self.position, self.velocity, self._chosen, self.active,
-            self._unseen, self.traits, self._clear, self._walls, self._wall_begins, self._wall_counts, self._frame,
-            self._shape, self._cells, self._order, self._goal, self._whole, self._part, self.overlaps, self.deepest,
+            first, last, dt, self.model.apart, self._counting, self.offsets, self.position, self.velocity, self._chosen,
+            self.active, self._unseen, self.traits, self._clear, self._walls, self._wall_begins, self._wall_counts,
+            self._frame, self._shape, self._cells, self._order, self._goal, self._whole, self._part, self.overlaps,
+            self.deepest,
         )  # fmt: skip
         walking.arrive(
             first, last, dt, self.offsets, self._steps, self.time, self.position, self.velocity, self.heading,
             self.active, self.entered, self.arrived, self._routes, self._reach, self._stays, self._leg, self.done,
         )  # fmt: skip
+        self._enter(first, last)
 
 
 @cache

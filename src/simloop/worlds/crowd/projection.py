@@ -174,12 +174,12 @@ def _go_back(i, position, whole, part, goal):  # type: ignore[no-untyped-def]  #
 
 @compiled
 def move(  # type: ignore[no-untyped-def]  # pragma: no cover
-    first, last, dt, apart, offsets, position, velocity, chosen, active, unseen, traits, clear, walls, wall_begins,
-    wall_counts, frame, shape, begins, order, goal, whole, part, overlaps, deepest,
+    first, last, dt, apart, counting, offsets, position, velocity, chosen, active, unseen, traits, clear, walls,
+    wall_begins, wall_counts, frame, shape, begins, order, goal, whole, part, overlaps, deepest,
 ):  # fmt: skip
     """Move everybody in scenes first..last by the chosen velocities, out of walls and, if `apart`, from each other.
 
-    The velocity is that which a body then had; overlaps that remain are counted.
+    The velocity is that which a body then had; overlaps that remain are counted if `counting`.
     """
     for s in range(first, last):
         lo, hi = offsets[s], offsets[s + 1]
@@ -220,7 +220,7 @@ def move(  # type: ignore[no-untyped-def]  # pragma: no cover
                     else:
                         velocity[i, k] = chosen[i, k]
                     position[i, k] = goal[i, k]
-        for k in range(len(pairs)):
+        for k in range(len(pairs) if counting else 0):
             i, j = pairs[k, 0], pairs[k, 1]
             depth = traits[i, 1] + traits[j, 1] - math.hypot(goal[i, 0] - goal[j, 0], goal[i, 1] - goal[j, 1])
             if depth > 1e-9:

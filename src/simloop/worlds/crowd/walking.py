@@ -117,35 +117,45 @@ def enter(  # type: ignore[no-untyped-def]  # pragma: no cover
 
 
 @compiled
-def gather(first, last, offsets, position, velocity, active, traits, companions, gathered):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Write what each member of a group sees of it to `gathered` (N, 4): members near, their middle (m), their speed.
+def look_around(  # type: ignore[no-untyped-def]  # pragma: no cover
+    first, last, offsets, time, keys, position, active, traits, companions, gathered, blind
+):
+    """Write who of scenes first..last sees nobody to `blind` (N,), and what members of groups see to `gathered` (N, 4).
 
+    That is: members near, their middle (m), the speed of the slowest (m/s).
     companions: (N,) the next member of the same group, round; -1 for who walks alone.
     """
-    for i in range(offsets[first], offsets[last]):
-        gathered[i, :] = 0.0
-        if not active[i] or companions[i] < 0:
-            continue
-        n, x, y, speed = 1.0, position[i, 0], position[i, 1], traits[i, 0]
-        j = companions[i]
-        while j != i:
-            dx, dy = position[j, 0] - position[i, 0], position[j, 1] - position[i, 1]
-            if active[j] and dx * dx + dy * dy < LOST * LOST:
-                n, x, y = n + 1.0, x + position[j, 0], y + position[j, 1]
-                speed = min(speed, traits[j, 0])
-            j = companions[j]
-        gathered[i, 0], gathered[i, 1], gathered[i, 2], gathered[i, 3] = n, x / n, y / n, speed
+    for s in range(first, last):
+        for i in range(offsets[s], offsets[s + 1]):
+            gathered[i, :] = 0.0
+            blind[i] = False
+            if not active[i]:
+                continue
+            if traits[i, 9] > 0.0:
+                person = i - offsets[s]
+                spell = int(time[s] / SPELL + _hashed(keys[s], person, 0, 1))
+                blind[i] = _hashed(keys[s], person, spell, 2) < traits[i, 9]
+            if companions[i] < 0:
+                continue
+            n, x, y, speed = 1.0, position[i, 0], position[i, 1], traits[i, 0]
+            j = companions[i]
+            while j != i:
+                dx, dy = position[j, 0] - position[i, 0], position[j, 1] - position[i, 1]
+                if active[j] and dx * dx + dy * dy < LOST * LOST:
+                    n, x, y = n + 1.0, x + position[j, 0], y + position[j, 1]
+                    speed = min(speed, traits[j, 0])
+                j = companions[j]
+            gathered[i, 0], gathered[i, 1], gathered[i, 2], gathered[i, 3] = n, x / n, y / n, speed
 
 
 @compiled
 def desire(  # type: ignore[no-untyped-def]  # pragma: no cover
-    first, last, dt, scene_of, offsets, time, steps, keys, position, active, traits, routes, reach, stays, arrived, leg,
-    clear, gathered, sway, walls, wall_begins, wall_counts, target, desired, blind,
+    first, last, dt, scene_of, offsets, steps, keys, position, active, traits, routes, reach, stays, arrived, leg,
+    clear, gathered, sway, walls, wall_begins, wall_counts, target, desired,
 ):  # fmt: skip
-    """Write where people first..last want to walk: target (N, 2) m, desired (N, 2) m/s, blind (N,) who sees nobody."""
+    """Write where people first..last want to walk: target (N, 2) m, desired (N, 2) m/s."""
     keep = math.exp(-dt / WANDER_TIME)
     for i in range(first, last):
-        blind[i] = False
         desired[i, 0] = desired[i, 1] = 0.0
         if not active[i]:
             continue
@@ -166,9 +176,6 @@ def desire(  # type: ignore[no-untyped-def]  # pragma: no cover
         target[i, 0], target[i, 1] = tx, ty
         dx, dy = tx - x, ty - y
         away = math.sqrt(dx * dx + dy * dy)
-        if traits[i, 9] > 0.0:
-            spell = int(time[s] / SPELL + _hashed(keys[s], person, 0, 1))
-            blind[i] = _hashed(keys[s], person, spell, 2) < traits[i, 9]
         if away < 1e-12:
             continue
         speed = traits[i, 0]
@@ -223,7 +230,7 @@ def arrive(  # type: ignore[no-untyped-def]  # pragma: no cover
     """Turn bodies towards where they walk, and let go who reached the goal, in scenes first..last; time goes on."""
     for s in range(first, last):
         steps[s] += 1
-        time[s] += dt
+        time[s] = steps[s] * dt
         done[s] = True
         for i in range(offsets[s], offsets[s + 1]):
             if active[i]:
