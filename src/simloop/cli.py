@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import click
 import typer
 
-from simloop import cli_benchmark, cli_data, terminal
+from simloop import cli_benchmark, cli_crowd, cli_data, terminal
 from simloop.cli_options import Json, Resume, ResumeChoice, Seed, World
 from simloop.errors import InputError
 
@@ -594,7 +594,12 @@ def evaluate(
 
 @app.command()
 def watch(
-    run: Annotated[Path, typer.Argument(help="The folder of a run that trained a policy.")],
+    run: Annotated[
+        Path,
+        typer.Argument(
+            metavar="RUN|crowd", help="The folder of a run that trained a policy; or crowd, for people who walk."
+        ),
+    ],
     output: Annotated[Path, typer.Option("-o", "--output", help="The video: a name that ends in .mp4 or .gif.")],
     distribution: Annotated[
         str | None, typer.Option(help="Parameters to draw: default, wide, prior, a run's folder or a JSON file.")
@@ -603,13 +608,24 @@ def watch(
     task: TaskOption = None,
     episodes: Annotated[int, typer.Option("-n", "--episodes", help="Episodes side by side.", min=1, max=6)] = 2,
     look: DriverLook = None,
-    seconds: Annotated[float, typer.Option(help="Of a driver: how long it drives.", min=1)] = 30.0,
+    seconds: Annotated[
+        float | None, typer.Option(help="How long a driver drives, or people walk; by default 30.", min=1)
+    ] = None,
+    scenario: cli_crowd.Scenario = None,
+    model: cli_crowd.WalkingModel = None,
+    values: cli_crowd.Values = None,
     seed: Seed = 0,
 ) -> None:
-    """Make a video of a policy at work, without a display.
+    """Make a video of a policy at work, or of a crowd, without a display.
 
-    Of a driver: what its camera sees in a world (--world drive/held-out), and what the network sees of it.
+    Of a driver: what its camera sees in a world (--world drive/held-out), and what the network sees of it. Of a crowd:
+    a scenario from above, with trails, groups by colour and how dense people stand.
     """
+    if cli_crowd.is_crowd(run):
+        _of_policies_alone("people walk by a --model", world=world, task=task, look=look)
+        cli_crowd.watch_crowd(output, scenario, model, values, distribution, seconds, seed)
+        return
+    cli_crowd.refuse_of_crowd(scenario=scenario, model=model, set=values)
     from simloop.runs import trained
 
     if trained(run, "driver"):
@@ -618,7 +634,7 @@ def watch(
 
         with terminal.shown_warnings(), terminal.progress() as show:
             said = watch_driver(run, output, world or "drive/held-out", distribution=distribution, look=look,
-                                seconds=seconds, seed=seed, progress=show)  # fmt: skip
+                                seconds=seconds or 30.0, seed=seed, progress=show)  # fmt: skip
         terminal.say(said)
         return
     from simloop.verbs_policies import PolicyRun, watch_run

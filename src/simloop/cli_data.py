@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from simloop import terminal
+from simloop import cli_crowd, terminal
 from simloop.cli_options import Json, Resume, ResumeChoice, Seed, World
 from simloop.errors import InputError
 
@@ -41,7 +41,9 @@ Workers = Annotated[int, typer.Option(help="Processes.", min=1)]
 def generate(
     world: World,
     output: Annotated[Path, typer.Option("-o", "--output", help="The dataset's folder.")],
-    frames: Annotated[int | None, typer.Option("-n", "--frames", help="How many, in all.", min=1)] = None,
+    frames: Annotated[
+        int | None, typer.Option("-n", "--frames", help="How many, in all; of world crowd scenes.", min=1)
+    ] = None,
     size: Size = None,
     passes: Passes = None,
     cameras: Cameras = None,
@@ -70,6 +72,10 @@ def generate(
     address: Annotated[
         str | None, typer.Option(help="Of the Ray cluster, for example auto; by default one is started here.")
     ] = None,
+    scenario: cli_crowd.Scenario = None,
+    model: cli_crowd.WalkingModel = None,
+    values: cli_crowd.Values = None,
+    seconds: cli_crowd.Seconds = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything random.")] = None,
     resume: Resume = ResumeChoice.if_match,
     json: Json = False,
@@ -77,8 +83,24 @@ def generate(
     """Make a dataset of annotated images; the same command goes on where it was stopped, a larger -n adds to it.
 
     What is not said is as in the dataset that the folder holds already; in a new one it is 100 stills of 256x256 pixels
-    with depth and masks, of scenes and looks drawn as widely as the world says (wide), with seed 0.
+    with depth and masks, of scenes and looks drawn as widely as the world says (wide), with seed 0. Of world crowd: the
+    tracks of -n scenes, of all scenarios by turns, of 60 s at most, with a row for each person and 0.4 s.
     """
+    if cli_crowd.is_crowd(world):
+        cli_crowd.refuse_of_images(size=size, passes=passes, cameras=cameras, length=length, rate=rate, views=views,
+                                   distinct=distinct or None, samples=samples, textures=textures, shadows=shadows,
+                                   look=look, address=address)  # fmt: skip
+        if executor != ExecutorChoice.processes:
+            raise InputError("tracks of world 'crowd' are made by processes of this machine, not by Ray")
+        from simloop.verbs_tracks import generate_crowd
+
+        with terminal.shown_warnings() as warned, terminal.progress() as show:
+            tracks = generate_crowd(output, frames, scenario=scenario, model=model, distribution=distribution,
+                                    pairs=values or (), seconds=seconds, workers=workers, seed=seed,
+                                    resume=resume.value, progress=show)  # fmt: skip
+        _show(tracks, json, warned)
+        return
+    cli_crowd.refuse_of_crowd(scenario=scenario, model=model, set=values, seconds=seconds)
     from simloop.verbs_data import changes_of_request, generate_into
 
     changes = changes_of_request(size=size, passes=passes, cameras=cameras, length=length, rate=rate, views=views,
@@ -93,7 +115,7 @@ def generate(
 def look(
     what: Annotated[str, typer.Argument(metavar="WORLD|FOLDER", help="A world with cameras, or a dataset's folder.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="The sheet: a name that ends in .png or .jpg.")],
-    count: Annotated[int, typer.Option("-n", "--count", help="Images.", min=1, max=200)] = 8,
+    count: Annotated[int | None, typer.Option("-n", "--count", help="Images; by default 8.", min=1, max=200)] = None,
     size: Size = None,
     passes: Passes = None,
     cameras: Cameras = None,
@@ -102,12 +124,28 @@ def look(
     target: Annotated[
         str | None, typer.Option("--target", help="Images of reality to stand above the world's: a tub, a folder, ...")
     ] = None,
+    scenario: cli_crowd.Scenario = None,
+    model: cli_crowd.WalkingModel = None,
+    values: cli_crowd.Values = None,
+    seconds: cli_crowd.Seconds = None,
     seed: Seed = 0,
 ) -> None:
     """Put random draws of a world, or images of a dataset, on one sheet: boxes, depth in false colours, masks.
 
-    A world is drawn from its wide distributions, where it has them and nothing else is said.
+    A world is drawn from its wide distributions, where it has them and nothing else is said. Of world crowd: a scene of
+    each scenario from above, with the ways that people came; it is drawn from the default where nothing else is said.
     """
+    if cli_crowd.is_crowd(what):
+        cli_crowd.refuse_of_images(size=size, passes=passes, cameras=cameras, look=look, target=target)
+        from simloop.verbs_crowd import look_at_crowd
+
+        with terminal.shown_warnings():
+            terminal.say(look_at_crowd(output, scenario=scenario or "all", model=model or "orca", pairs=values or (),
+                                       distribution=distribution, images=count, seconds=seconds or 12.0,
+                                       seed=seed))  # fmt: skip
+        return
+    cli_crowd.refuse_of_crowd(scenario=scenario, model=model, set=values, seconds=seconds)
+    count = count or 8
     from simloop.verbs_data import changes_of_request, look_at
 
     changes = changes_of_request(size=size, passes=passes, cameras=cameras)
@@ -126,9 +164,16 @@ def look(
 
 def show(folder: Dataset, json: Json = False) -> None:
     """Say what a dataset holds: counts, sizes, coverage of the parameter space, versions."""
-    from simloop.verbs_data import ShownDataset
+    from simloop.data.plan import holds_tracks
 
     with terminal.shown_warnings() as warned:
+        if holds_tracks(folder):
+            from simloop.verbs_tracks import ShownTracks
+
+            _show(ShownTracks.read(folder), json, warned)
+            return
+        from simloop.verbs_data import ShownDataset
+
         _show(ShownDataset.read(folder), json, warned)
 
 

@@ -28,11 +28,6 @@ _COLUMNS = 3
 _DRAWS = 1000
 
 
-def is_crowd(name: str | Path) -> bool:
-    """Whether a name on the command line means world `crowd` and nothing that lies in the folder."""
-    return str(name) == "crowd" and not Path(name).exists()
-
-
 def distribution_of(
     world: Crowd, name: str | None, pairs: Sequence[str], *, otherwise: str = "default"
 ) -> Distribution:

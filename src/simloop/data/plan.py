@@ -196,3 +196,12 @@ class Manifest:
                 f"{file}: damaged ({error}); give the command that made it again with --resume always"
             ) from None
         return found
+
+
+def holds_tracks(folder: str | Path) -> bool:
+    """Whether a folder has a dataset of tracks in it, whole or not."""
+    try:
+        record = json.loads((Path(folder) / MANIFEST).read_text(encoding="utf-8"))
+        return bool(record["configuration"]["holds"] == "tracks")
+    except (OSError, ValueError, KeyError, TypeError):
+        return False

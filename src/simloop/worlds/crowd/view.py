@@ -209,7 +209,7 @@ def _colours(scene: Scene) -> list[Colour]:
     groups = np.unique(scene.groups[scene.groups >= 0]).tolist()
     own = {}
     for k, group in enumerate(groups):
-        r, g, b = colorsys.hls_to_rgb((0.61803 * k) % 1, 0.48, 0.68)
+        r, g, b = colorsys.hls_to_rgb(0.1 + 0.8 * ((0.61803 * k) % 1), 0.48, 0.68)  # red is for who overlaps
         own[group] = (round(r * 255), round(g * 255), round(b * 255))
     return [own.get(int(group), _ALONE) for group in scene.groups]
 
