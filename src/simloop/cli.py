@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import click
 import typer
 
-from simloop import cli_benchmark, cli_crowd, cli_data, terminal
+from simloop import cli_behaviour, cli_benchmark, cli_crowd, cli_data, terminal
 from simloop.cli_options import Json, Resume, ResumeChoice, Seed, World
 from simloop.errors import InputError
 
@@ -162,7 +162,13 @@ def gap(
     seed: Seed = 0,
     json: Json = False,
 ) -> None:
-    """Measure how far a world is from recordings, beside persistence, the default parameters and wide ranges."""
+    """Measure how far a world is from recordings, beside persistence, the default parameters and wide ranges.
+
+    Of world crowd: how far statistics of its people's tracks are from those of real people.
+    """
+    if world == cli_behaviour.WORLD:
+        cli_behaviour.gap_behaviour(target, distribution, horizon, seed, json=json)
+        return
     chosen, real = _world_and_target(world, target, columns, seed)
     from simloop.gap import MEASURES, get_measure
     from simloop.verbs import ENSEMBLE_DRAWS, WINDOWED_DRAWS, measure_ensembles, measure_gap
@@ -203,8 +209,12 @@ def adapt(
 ) -> None:
     """Fit a distribution over a world's parameters to recordings, into a run's folder.
 
-    Where the target are images, it is the world's look that is fitted, by simopt or cem.
+    Where the target are images, it is the world's look that is fitted, by simopt or cem. Where the world is crowd, it
+    is how people walk, to their tracks, by posterior, simopt or cem; --fit then names behaviour parameters.
     """
+    if world == cli_behaviour.WORLD:
+        cli_behaviour.adapt_behaviour(output, target, method, option or [], fit or [], budget, seed, resume, json=json)
+        return
     if target is not None and _means_images(target):
         _adapt_look(world, output, target, method, option or [], fit or [], budget, seed, resume, json=json)
         return

@@ -22,6 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from simloop.adapt.discrepancy import Summarised
 from simloop.adapt.stretches import AFTER, BEFORE, Stretches, Tracks, cut_stretches
+from simloop.distributions import Normal, Uniform
 from simloop.errors import InputError
 from simloop.gap.tracks import EVERY, NAMES, QUANTILES, TrackGap, TrackStatistics, track_statistics
 from simloop.parameters import Array, ParameterSpace
@@ -237,3 +238,15 @@ def candidates(names: Sequence[str] = ()) -> ParameterSpace:
         if name not in own.names:
             raise unknown("behaviour parameter of world 'crowd':", name, own.names)
     return ParameterSpace([own[name] for name in own.names if name in names])
+
+
+def searched(fitted: ParameterSpace) -> tuple[Uniform, Normal]:
+    """The range `wide` of behaviour parameters, and where they are searched: about their defaults, farther than that.
+
+    The standard deviation is three quarters of the width of `wide`: people of a place may all be slower than the
+    slowest of these ranges.
+    """
+    wide = {row.parameter.name: row.wide for row in PEOPLE}
+    low, high = np.array([wide[name] for name in fitted.names]).T
+    ends = fitted.to_scale(np.stack([low, high]))
+    return Uniform(fitted, low, high), Normal.independent(fitted, fitted.default, 0.75 * (ends[1] - ends[0]))

@@ -3,8 +3,8 @@
     found = arms_apart(problem, held_out, {"default": default, "fitted": fitted}, seed=7)
     found["fitted"]["energy distance"], found["fitted"]["over default"]
 
-A crowd under a distribution is what `DRAWS` rows of it make together of the stretches. Intervals are of drawing whole
-stretches again, simulated and real ones alike, for all arms the same.
+A crowd under a distribution is what `DRAWS` rows of it make together of the stretches. Intervals are of leaving out
+whole stretches, simulated and real ones alike, for all arms the same.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from numpy.typing import NDArray
 from simloop.adapt.behaviour import Behaviour
 from simloop.adapt.stretches import Stretches
 from simloop.distributions import Distribution
-from simloop.gap.bootstrap import percentile_interval
+from simloop.gap.gap import Interval
 from simloop.gap.tracks import NAMES, TrackStatistics
 from simloop.parameters import Array
 from simloop.randomness import stream
 
 #: rows of each distribution
 DRAWS = 8
-_RESAMPLES, _MOST = 500, 1200
+_MOST = 1200
 #: the arm that the others are divided by
 DEFAULT = "default"
 
@@ -56,8 +56,9 @@ def arms_apart(
         crowds[name] = together(problem.simulated(rows, pieces, draws=draws))
     crowds |= others or {}
     real, own = gap.real.values / problem.scale, gap.real.episode
-    weights = resampled(len(pieces), seed)
-    blocks = {name: energy_by_block(c.values / problem.scale, c.episode, real, own, weights)
+    weights = left_out(len(pieces))
+    # stretches that others are from are as good as any of these
+    blocks = {name: energy_by_block(c.values / problem.scale, c.episode % len(pieces), real, own, weights)
               for name, c in crowds.items()}  # fmt: skip
     found = {}
     for name, c in crowds.items():
@@ -65,9 +66,9 @@ def arms_apart(
             ratio = blocks[name] / blocks[DEFAULT]
         found[name] = {
             "energy distance": float(blocks[name][0]),
-            "interval": percentile_interval(blocks[name][1:]),
+            "interval": jackknife_interval(blocks[name]),
             "over default": float(ratio[0]),
-            "over default interval": percentile_interval(ratio[1:]),
+            "over default interval": jackknife_interval(ratio),
             "by statistic": gap.by_statistic(c),
             "told apart": asdict(gap.told_apart(c, seed=seed)),
             "moments": c.moments().tolist(),
@@ -87,36 +88,45 @@ def together(parts: list[TrackStatistics]) -> TrackStatistics:
     )
 
 
-def resampled(count: int, seed: int) -> Array:
-    """Weights (1 + resamples, count) of blocks: first all ones, then draws with replacement."""
-    rng = stream(seed, "behaviour", "bootstrap")
-    return np.concatenate([np.ones((1, count)), rng.multinomial(count, np.full(count, 1 / count), size=_RESAMPLES)])
+def left_out(count: int) -> Array:
+    """Weights (1 + count, count) of blocks: first all ones, then without each block."""
+    return np.concatenate([np.ones((1, count)), 1 - np.eye(count)])
+
+
+def jackknife_interval(values: Array) -> Interval:
+    """95 % of the first of values (1 + blocks,); the others are the same without each block.
+
+    Efron and Stein, "The jackknife estimate of variance" (Annals of Statistics 9, 1981), with Student's quantiles.
+    Drawing blocks again instead would count the pairs of a block with its own copy, whose distances are 0.
+    """
+    from scipy.stats import t
+
+    known = values[1:][np.isfinite(values[1:])]
+    if len(known) < 2:
+        return float("nan"), float("nan")
+    half = t.ppf(0.975, len(known) - 1) * np.sqrt((len(known) - 1) * known.var())
+    return float(values[0] - half), float(values[0] + half)
 
 
 def energy_by_block(
     x: Array, x_block: NDArray[np.int64], y: Array, y_block: NDArray[np.int64], weights: Array
 ) -> Array:
-    """Energy distances of samples (n, k) and (m, k) under weights (B, blocks) of their blocks: (B,).
-
-    All means are over pairs from different blocks: neighbours in time are alike, and a block that is drawn twice is not
-    two.
-    """
+    """Energy distances of samples (n, k) and (m, k) under weights (B, blocks) of their blocks: (B,)."""
     from scipy.spatial.distance import cdist
 
     count = weights.shape[1]
     x, x_block = _thinned(x, x_block)
     y, y_block = _thinned(y, y_block)
     one, two = (np.eye(count)[b] for b in (x_block, y_block))
-    apart = 1 - np.eye(count)
 
-    def mean(a: Array, b: Array, left: Array, right: Array) -> Array:
-        total = left.T @ cdist(a, b) @ right * apart
-        pairs = np.outer(left.sum(axis=0), right.sum(axis=0)) * apart
-        sums = [np.einsum("ib,bc,ic->i", weights, m, weights, optimize=True) for m in (total, pairs)]
-        return np.asarray(sums[0] / sums[1])
+    def mean(a: Array, b: Array, left: Array, right: Array, *, own: bool) -> Array:
+        total = np.einsum("ib,bc,ic->i", weights, left.T @ cdist(a, b) @ right, weights, optimize=True)
+        n, m = weights @ left.sum(axis=0), weights @ right.sum(axis=0)
+        return np.asarray(total / (n * (m - 1) if own else n * m))
 
-    with np.errstate(invalid="ignore", divide="ignore"):  # a resample of one block alone
-        return np.asarray(2 * mean(x, y, one, two) - mean(x, x, one, one) - mean(y, y, two, two))
+    with np.errstate(invalid="ignore", divide="ignore"):  # without a block in which alone somebody is seen
+        across = mean(x, y, one, two, own=False)
+        return np.asarray(2 * across - mean(x, x, one, one, own=True) - mean(y, y, two, two, own=True))
 
 
 def _thinned(rows: Array, block: NDArray[np.int64]) -> tuple[Array, NDArray[np.int64]]:

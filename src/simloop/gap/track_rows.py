@@ -63,9 +63,10 @@ class Rows:
 
 
 def on_grid(tracks: TrajectorySet, every: float) -> Rows:
-    """Everybody's places each `every` s: rows that are there, and between others on a straight line.
+    """Everybody's places each `every` s from an episode's first row on.
 
-    Two rows of a person that are farther apart than one and a half steps are a gap, over which nothing is made up.
+    Rows that are there are taken, and between others places on a straight line. Two rows of a person that are farther
+    apart than one and a half steps are a gap, over which nothing is made up.
     """
     episode = np.repeat(np.arange(len(tracks)), np.diff(tracks.offsets))
     entity = np.zeros(len(episode), dtype=np.int64) if tracks.entity is None else tracks.entity
@@ -74,7 +75,12 @@ def on_grid(tracks: TrajectorySet, every: float) -> Rows:
     order = np.lexsort((tracks.time, entity, episode))
     order = order[known[order]]
     episode, entity, places = episode[order], entity[order], places[order]
-    steps = tracks.time[order] / every
+    time = tracks.time[order]
+    begins = np.full(len(tracks), np.inf)
+    np.minimum.at(begins, episode, time)
+    begins[np.isinf(begins)] = 0.0
+    aligned = begins - every * np.floor(begins / every + _NEAR)
+    steps = (time - aligned[episode]) / every
     instant = np.round(steps).astype(np.int64)
     if len(steps) < 2 or (np.abs(steps - instant) <= _NEAR).all():
         return _distinct(Rows(episode, entity, instant, places))
