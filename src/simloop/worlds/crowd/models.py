@@ -56,7 +56,7 @@ MODELS: dict[str, Model] = {
     for m in (
         Model("orca", orca, constants=(0.5,), apart=True),
         Model("social-force", social_force, constants=FORCES, neighbours=20, substep=0.05, inert=True),
-        Model("collision-free-speed", collision_free_speed, constants=SPEEDS, neighbours=20, substep=0.05),
+        Model("collision-free-speed", collision_free_speed, constants=SPEEDS, neighbours=20, substep=0.05, apart=True),
     )
 }
 

@@ -22,6 +22,9 @@ from simloop.worlds.crowd.walking import _visible, wall_distance2
 
 _AROUND = 8  # points around each end of a wall
 _OFF = 1.1  # of the clearance, that they stand off it: a way from one to the next keeps the clearance
+#: m more than the clearance, within which a way passes the end of a wall by a point of its own: who is pushed off a
+#: straight line there comes to stand behind the wall
+_WIDE = 0.6
 
 
 @compiled
@@ -102,10 +105,12 @@ class Ways:
         chains: list[list[Array]] = []
         for i, to in enumerate(which):
             chains.append([ends[to]])
-            if self._seen_by_bodies(starts[i : i + 1], ends[to : to + 1])[0, 0]:
+            if self.sees(starts[i : i + 1], ends[to : to + 1], clearance=self.clearance + _WIDE)[0, 0]:
                 continue
             total = first[i] + long[to, :k]
             if not np.isfinite(total).any():
+                if self._seen_by_bodies(starts[i : i + 1], ends[to : to + 1])[0, 0]:
+                    continue
                 raise InputError(
                     f"{what}: the goal ({ends[to, 0]:.4g}, {ends[to, 1]:.4g}) m of person {i} cannot be reached from"
                     f" ({starts[i, 0]:.4g}, {starts[i, 1]:.4g}) m by a body that needs {2 * self.clearance:.2g} m"
