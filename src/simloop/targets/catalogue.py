@@ -118,9 +118,10 @@ def entries() -> dict[str, Entry]:
     from simloop.targets.cube_tosses import CUBE_TOSSES
     from simloop.targets.donkeycar import DONKEYCAR_TUB
     from simloop.targets.double_pendulum import DOUBLE_PENDULUM
+    from simloop.targets.eth_ucy import ETH_UCY
     from simloop.targets.quanser import CART_POLE, QUBE
 
-    return {e.name: e for e in (DOUBLE_PENDULUM, QUBE, CART_POLE, CUBE_TOSSES, DONKEYCAR_TUB)}
+    return {e.name: e for e in (DOUBLE_PENDULUM, QUBE, CART_POLE, CUBE_TOSSES, DONKEYCAR_TUB, ETH_UCY)}
 
 
 def sharing(name: str) -> list[Entry]:
