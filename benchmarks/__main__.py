@@ -23,6 +23,7 @@ NAMES = (
     "speed",
     "environments",
     "driving_steps",
+    "crowd_speed",
     "wall_clock",
     "frames",
     "detector",

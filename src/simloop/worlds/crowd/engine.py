@@ -124,6 +124,7 @@ class Batch:
         self._steps, self._keys = np.zeros(count, np.int64), np.zeros(count, np.uint64)
         self._frame, self._shape = np.zeros((count, 3)), np.zeros((count, 3), np.int64)
         self._cells, self._order = np.zeros(cell_room(n, count), np.int64), np.zeros(n, np.int64)
+        self._sorted = np.zeros((n, 2))
         self._near, self._near_count = np.zeros((n, self.model.neighbours), np.int64), np.zeros(n, np.int64)
 
     def _set_walls(self) -> None:
@@ -223,7 +224,8 @@ class Batch:
         self._want(first, last)
         find_near(
             first, last, self.model.neighbours, self._scene_of, self.offsets, self.position, self.active, self._unseen,
-            self._blind, self.traits, self._frame, self._shape, self._cells, self._order, self._near, self._near_count,
+            self._blind, self.traits, self._frame, self._shape, self._cells, self._order, self._sorted, self._near,
+            self._near_count,
         )  # fmt: skip
         self.model.loop(
             first, last, self.dt / self._substeps, self.model.constants, self._scene_of, self.position, self.velocity,
@@ -245,8 +247,9 @@ class Batch:
             self._companions, self._gathered, self._blind,
         )  # fmt: skip
         sort_people(
-            first, last, self.offsets, self.position, self.active, self._frame, self._shape, self._cells, self._order
-        )
+            first, last, self.offsets, self.position, self.active, self._frame, self._shape, self._cells, self._order,
+            self._sorted,
+        )  # fmt: skip
 
     def _want(self, first: int, last: int) -> None:
         walking.desire(

@@ -37,7 +37,7 @@ def orca(  # type: ignore[no-untyped-def]  # pragma: no cover
             continue
         x, y, vx, vy = position[i, 0], position[i, 1], velocity[i, 0], velocity[i, 1]
         wanted_x, wanted_y = desired[i, 0], desired[i, 1]
-        most = max(traits[i, 0], math.hypot(wanted_x, wanted_y))
+        most = max(traits[i, 0], math.sqrt(wanted_x * wanted_x + wanted_y * wanted_y))
         s = scene_of[i]
         made = 0
         if wall_counts[s] > 0:
@@ -51,13 +51,13 @@ def orca(  # type: ignore[no-untyped-def]  # pragma: no cover
             bodies = traits[i, 1] + traits[j, 1]
             wide = bodies + max(min(traits[i, 2], 0.5 * (apart - bodies)), 0.0)
             share = 1.0 if blind[j] else traits[i, 6]
-            person_line(dx, dy, vx, vy, velocity[j, 0], velocity[j, 1], wide, traits[i, 4], dt, share, lines[made])
+            person_line(dx, dy, vx, vy, velocity[j, 0], velocity[j, 1], wide, traits[i, 4], dt, share, lines, made)
             made += 1
         out[i, 0], out[i, 1] = best_velocity(lines, made, fixed, most, wanted_x, wanted_y, spare)
 
 
 @compiled
-def person_line(dx, dy, vx, vy, ox, oy, wide, horizon, dt, share, line):  # type: ignore[no-untyped-def]  # pragma: no cover
+def person_line(dx, dy, vx, vy, ox, oy, wide, horizon, dt, share, lines, at):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Write the half-plane that another person leaves: a point and a direction, allowed is what lies left of it.
 
     dx, dy: m, to the other; vx, vy, ox, oy: m/s, the own velocity and the other's; wide: m, both radii together.
@@ -77,16 +77,16 @@ def person_line(dx, dy, vx, vy, ox, oy, wide, horizon, dt, share, line):  # type
         else:
             wx, wy = wx / w, wy / w
             ux, uy = (wide * per - w) * wx, (wide * per - w) * wy
-        line[2], line[3] = wy, -wx
+        lines[at, 2], lines[at, 3] = wy, -wx
     else:
         leg = math.sqrt(apart2 - wide2)
         if dx * wy - dy * wx > 0.0:
-            line[2], line[3] = (dx * leg - dy * wide) / apart2, (dx * wide + dy * leg) / apart2
+            lines[at, 2], lines[at, 3] = (dx * leg - dy * wide) / apart2, (dx * wide + dy * leg) / apart2
         else:
-            line[2], line[3] = -(dx * leg + dy * wide) / apart2, -(-dx * wide + dy * leg) / apart2
-        dot = rx * line[2] + ry * line[3]
-        ux, uy = dot * line[2] - rx, dot * line[3] - ry
-    line[0], line[1] = vx + share * ux, vy + share * uy
+            lines[at, 2], lines[at, 3] = -(dx * leg + dy * wide) / apart2, -(-dx * wide + dy * leg) / apart2
+        dot = rx * lines[at, 2] + ry * lines[at, 3]
+        ux, uy = dot * lines[at, 2] - rx, dot * lines[at, 3] - ry
+    lines[at, 0], lines[at, 1] = vx + share * ux, vy + share * uy
 
 
 @compiled
@@ -123,7 +123,7 @@ def wall_lines(x, y, vx, vy, radius, horizon, speed, walls, begin, n, lines):  #
             if one and (per * bx - px) * gy - (per * by - py) * gx - per * radius >= -1e-9:
                 covered = True
                 break
-        if not covered and _wall_line(ax, ay, bx, by, vx, vy, radius, per, lines[made]):
+        if not covered and _wall_line(ax, ay, bx, by, vx, vy, radius, per, lines, made):
             made += 1
     return made
 
@@ -139,7 +139,7 @@ def _legs(px, py, radius):  # type: ignore[no-untyped-def]  # pragma: no cover
 
 
 @compiled
-def _wall_line(ax, ay, bx, by, vx, vy, radius, per, line):  # type: ignore[no-untyped-def]  # pragma: no cover
+def _wall_line(ax, ay, bx, by, vx, vy, radius, per, lines, at):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Write the half-plane that the wall from a to b leaves a person at the origin, right of it; whether there is one.
 
     The velocity obstacle of a wall is a cone cut off by the wall itself at 1 / `per` seconds, rounded by the radius.
@@ -154,17 +154,17 @@ def _wall_line(ax, ay, bx, by, vx, vy, radius, per, line):  # type: ignore[no-un
     a2, b2, r2 = ax * ax + ay * ay, bx * bx + by * by, radius * radius
     px, py = ax + s * ex, ay + s * ey
     line2 = px * px + py * py
-    line[0] = line[1] = 0.0
+    lines[at, 0] = lines[at, 1] = 0.0
     if s < 0.0 and a2 <= r2:  # touches the left end
         d = max(math.sqrt(a2), 1e-12)
-        line[2], line[3] = -ay / d, ax / d
+        lines[at, 2], lines[at, 3] = -ay / d, ax / d
         return True
     if s > 1.0 and b2 <= r2:  # touches the right end
         d = max(math.sqrt(b2), 1e-12)
-        line[2], line[3] = -by / d, bx / d
+        lines[at, 2], lines[at, 3] = -by / d, bx / d
         return True
     if 0.0 <= s <= 1.0 and line2 <= r2:  # touches the wall
-        line[2], line[3] = -ux, -uy
+        lines[at, 2], lines[at, 3] = -ux, -uy
         return True
     # of the left end: the direction of the side that begins there and of that which ends there; likewise of the right
     begin_x, begin_y, before_x, before_y = ux, uy, -ux, -uy
@@ -192,9 +192,9 @@ def _wall_line(ax, ay, bx, by, vx, vy, radius, per, line):  # type: ignore[no-un
     on_left = (vx - cut_ax) * lx + (vy - cut_ay) * ly
     on_right = (vx - cut_bx) * gx + (vy - cut_by) * gy
     if (t < 0.0 and on_left < 0.0) or (one and on_left < 0.0 and on_right < 0.0):
-        return _round_line(vx, vy, cut_ax, cut_ay, radius * per, line)
+        return _round_line(vx, vy, cut_ax, cut_ay, radius * per, lines, at)
     if t > 1.0 and on_right < 0.0:
-        return _round_line(vx, vy, cut_bx, cut_by, radius * per, line)
+        return _round_line(vx, vy, cut_bx, cut_by, radius * per, lines, at)
     to_cut = to_left = to_right = math.inf
     if 0.0 <= t <= 1.0 and not one:
         to_cut = (vx - cut_ax - t * cx) ** 2 + (vy - cut_ay - t * cy) ** 2
@@ -204,28 +204,28 @@ def _wall_line(ax, ay, bx, by, vx, vy, radius, per, line):  # type: ignore[no-un
         to_right = (vx - cut_bx - on_right * gx) ** 2 + (vy - cut_by - on_right * gy) ** 2
     if to_cut <= to_left and to_cut <= to_right:
         qx, qy = cut_ax, cut_ay
-        line[2], line[3] = -begin_x, -begin_y
+        lines[at, 2], lines[at, 3] = -begin_x, -begin_y
     elif to_left <= to_right:
         if left_foreign:
             return False
         qx, qy = cut_ax, cut_ay
-        line[2], line[3] = lx, ly
+        lines[at, 2], lines[at, 3] = lx, ly
     else:
         if right_foreign:
             return False
         qx, qy = cut_bx, cut_by
-        line[2], line[3] = -gx, -gy
-    line[0], line[1] = qx - radius * per * line[3], qy + radius * per * line[2]
+        lines[at, 2], lines[at, 3] = -gx, -gy
+    lines[at, 0], lines[at, 1] = qx - radius * per * lines[at, 3], qy + radius * per * lines[at, 2]
     return True
 
 
 @compiled
-def _round_line(vx, vy, cx, cy, radius, line):  # type: ignore[no-untyped-def]  # pragma: no cover
+def _round_line(vx, vy, cx, cy, radius, lines, at):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Write the half-plane outside the disc around (cx, cy) that touches it where the velocity is nearest."""
     wx, wy = vx - cx, vy - cy
     w = max(math.sqrt(wx * wx + wy * wy), 1e-12)
     wx, wy = wx / w, wy / w
-    line[0], line[1], line[2], line[3] = cx + radius * wx, cy + radius * wy, wy, -wx
+    lines[at, 0], lines[at, 1], lines[at, 2], lines[at, 3] = cx + radius * wx, cy + radius * wy, wy, -wx
     return True
 
 
