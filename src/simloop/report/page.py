@@ -78,11 +78,13 @@ def write_report(folder: Path) -> Path:
     The file holds all it needs: no scripts, fonts, images or links to elsewhere, and nothing of this machine's paths.
     The same run gives the same bytes.
     """
-    from simloop.report import looked
+    from simloop.report import behaviour, looked
 
     path = folder / "report.html"
     if looked.describes(folder):
         text = looked.look_page(folder)
+    elif behaviour.describes(folder):
+        text = behaviour.behaviour_page(folder)
     else:
         text = policy_page(Learned.read(folder)) if Learned.describes(folder) else page(Outcome.read(folder))
     with write_aside(path) as file:
