@@ -71,6 +71,12 @@ def _crowd() -> World:
     return Crowd()
 
 
+def _crowd_nav() -> World:
+    from simloop.worlds.crowd_nav import CrowdNav
+
+    return CrowdNav()
+
+
 _WORLDS: dict[str, Callable[[], World]] = {
     "double-pendulum/c1": lambda: _double_pendulum("c1"),
     "double-pendulum/a0": lambda: _double_pendulum("a0"),
@@ -83,6 +89,7 @@ _WORLDS: dict[str, Callable[[], World]] = {
     "drive": _drive,
     "drive/held-out": _drive_held_out,
     "crowd": _crowd,
+    "crowd-nav": _crowd_nav,
 }
 _DEFAULTS = {"double-pendulum": "double-pendulum/c1"}
 
