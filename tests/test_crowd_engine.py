@@ -87,6 +87,34 @@ def test_nobody_is_pressed_through_a_wall(model: str) -> None:
     assert ((x > -1) & (x < 4) & (y > -2) & (y < 7)).all()
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_nothing_overlaps_whatever_velocities_people_are_told(seed: int) -> None:
+    """Sixty people of all sizes in a packed, closed room with an inner wall, at random velocities up to 4 m/s."""
+    rng = stream(seed, "told")
+    walls = np.array([[0.0, 0, 6, 0], [6, 0, 6, 6], [6, 6, 0, 6], [0, 6, 0, 0], [2, 3.05, 4, 3.05]])
+    starts = np.stack(np.meshgrid(np.arange(8), np.arange(8)), axis=-1).reshape(-1, 2)[:60] * 0.72 + 0.45
+    traits = people(60)
+    traits[:, 1] = rng.uniform(0.15, 0.34, 60)
+    one = dataclasses.replace(scene([(0, 0)] * 60, [(99, 99)] * 60), starts=starts, walls=walls, traits=traits)
+    batch = Batch([one], steered=np.ones(60, bool))
+    # who begins nearer to a wall than its radius is let as near
+    clear = np.minimum(traits[:, 1], np.min([_wall_distance(starts, wall) for wall in walls], axis=0))
+    told = np.zeros((60, 2))
+    for step in range(300):
+        if step % 10 == 0:
+            told = rng.uniform(-4, 4) * rng.standard_normal((60, 2)) / 2
+        before = batch.position.copy()
+        batch.step(told)
+        assert _gaps(batch.position, traits[:, 1]).min() > -1e-9
+        for wall in walls:
+            assert (_wall_distance(batch.position, wall) - clear).min() > -1e-8
+        assert ((batch.position > 0) & (batch.position < 6)).all()
+        middle = (before[:, 1] - 3.05) * (batch.position[:, 1] - 3.05) < 0
+        assert (~middle | (np.abs(batch.position[:, 0] - 3) > 1)).all()
+    assert np.hypot(*(batch.position - starts).T).max() > 1
+    assert batch.overlaps[0] == 0
+
+
 def _gaps(position: Array, radius: Array) -> Array:
     i, j = np.triu_indices(len(position), 1)
     return np.hypot(*(position[i] - position[j]).T) - radius[i] - radius[j]
