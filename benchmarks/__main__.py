@@ -24,6 +24,7 @@ NAMES = (
     "environments",
     "driving_steps",
     "crowd_speed",
+    "crowd_bottleneck",
     "wall_clock",
     "frames",
     "detector",

@@ -18,7 +18,7 @@ from scipy.sparse.csgraph import dijkstra
 from simloop.errors import InputError
 from simloop.parameters import Array
 from simloop.worlds.crowd.compiled import compiled
-from simloop.worlds.crowd.walking import _visible, wall_distance2
+from simloop.worlds.crowd.walking import visible, wall_distance2
 
 _AROUND = 8  # points around each end of a wall
 _OFF = 1.1  # of the clearance, that they stand off it: a way from one to the next keeps the clearance
@@ -32,7 +32,7 @@ def _sees(points, others, clear, walls, seen):  # type: ignore[no-untyped-def]  
     """Write to `seen` (n, m) whether a body of radius `clear` can walk straight from each point to each other."""
     for i in range(len(points)):
         for j in range(len(others)):
-            seen[i, j] = _visible(points[i, 0], points[i, 1], others[j, 0], others[j, 1], clear, walls, 0, len(walls))
+            seen[i, j] = visible(points[i, 0], points[i, 1], others[j, 0], others[j, 1], clear, walls, 0, len(walls))
 
 
 @compiled

@@ -71,7 +71,7 @@ def crossed(ax, ay, bx, by, walls, m):  # type: ignore[no-untyped-def]  # pragma
 
 
 @compiled
-def _visible(ax, ay, bx, by, clear, walls, begin, n):  # type: ignore[no-untyped-def]  # pragma: no cover
+def visible(ax, ay, bx, by, clear, walls, begin, n):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Whether a body of radius `clear` can walk straight from a to b."""
     for m in range(begin, begin + n):
         if crossed(ax, ay, bx, by, walls, m):
@@ -167,8 +167,12 @@ def desire(  # type: ignore[no-untyped-def]  # pragma: no cover
             bx, by = routes[i, leg[i] + 1, 0] - x, routes[i, leg[i] + 1, 1] - y
             away2 = ax * ax + ay * ay
             passed = away2 < reach[i] * reach[i]
+            if passed and away2 > 0.01:  # beside a door, the place in it is near before the next one is seen
+                passed = visible(x, y, x + bx, y + by, 0.9 * clear[i], walls, wall_begins[s], wall_counts[s])
+                if not passed:
+                    break
             if not passed and look and away2 < 9.0 and -ax * (bx - ax) - ay * (by - ay) > 0.0:
-                passed = _visible(x, y, x + bx, y + by, 0.9 * clear[i], walls, wall_begins[s], wall_counts[s])
+                passed = visible(x, y, x + bx, y + by, 0.9 * clear[i], walls, wall_begins[s], wall_counts[s])
             if not passed:
                 break
             leg[i] += 1
