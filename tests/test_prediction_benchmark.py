@@ -5,7 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from simloop.benchmark.prediction import Windows, cut_windows
+from simloop.benchmark.prediction import Contestant, Windows, benchmark_tracks, cut_windows
+from simloop.benchmark.prediction.baselines import ConstantVelocity
+from simloop.benchmark.prediction.scores import Tally, collisions, energy, tally
+from simloop.errors import InputError
+from simloop.parameters import Array
 from simloop.targets import catalogue
 from simloop.targets.tracks import CHANNELS, track_set
 from simloop.trajectories import TrajectorySet
@@ -49,3 +53,122 @@ def test_a_window_needs_all_of_its_twenty_rows() -> None:
     assert windows.observed[0, :, 0].tolist() == list(range(8))
     assert windows.future[0, :, 0].tolist() == list(range(8, 20))
     assert np.isnan(windows.blind.future).all()
+
+
+def _windows(scenes: list[list[float]], *, offset: float = 0.0) -> Windows:
+    """Scenes of people who stand at (0, y), and then at (offset, y)."""
+    places = np.array([y for own in scenes for y in own])
+    paths = np.zeros((len(places), 20, 2))
+    paths[..., 1] = places[:, None]
+    paths[:, 8:, 0] = offset
+    scene = np.repeat(np.arange(len(scenes)), [len(own) for own in scenes])
+    return Windows(paths[:, :8], paths[:, 8:], scene, np.arange(len(places)), np.zeros_like(scene), scene)
+
+
+def _value(tallies: dict[str, Tally], measure: str) -> float:
+    total, count = tallies[measure]
+    return float(total.sum() / count.sum())
+
+
+def test_constant_velocity_has_the_published_errors() -> None:
+    """The five sets' ADE and FDE of constant velocity are those of the literature, and so is their mean."""
+    wanted = {"eth": (1.00, 2.23), "hotel": (0.32, 0.62), "univ": (0.52, 1.17), "zara1": (0.43, 0.96),
+              "zara2": (0.33, 0.73)}  # fmt: skip
+    found = []
+    for name, published in wanted.items():
+        windows = _real(name)
+        off = ConstantVelocity().predict(windows.blind, 1, np.random.default_rng(0))[:, 0] - windows.future
+        apart = np.linalg.norm(off, axis=-1)
+        found.append((apart.mean(), apart[:, -1].mean()))
+        assert found[-1] == pytest.approx(published, abs=0.0051)
+    assert np.mean(found, axis=0) == pytest.approx((0.520, 1.141), abs=5e-4)
+
+
+def test_variants_of_the_least_over_samples_are_told_apart() -> None:
+    """By hand: two people and one alone, two samples each of which is right for one and wrong for the other."""
+    windows = _windows([[0.0, 5.0], [9.0]])
+    many = np.repeat(windows.future[:, None], 2, axis=1)
+    many[0, 1, :, 0] += 1  # the first is right in sample 0, the second in sample 1
+    many[1, 0, :, 0] += 3
+    many[1, 1, :-1, 0] += 0.5  # a mean of 0.46 and an end that is right
+    many[2, :, :, 0] += 7
+    tallies = tally(windows.future[:, None] + [2.0, 0.0], many, windows)
+    part = 0.5 * 11 / 12
+    assert _value(tallies, "ADE") == pytest.approx(2)
+    assert _value(tallies, "minADE") == pytest.approx(part / 2)
+    assert _value(tallies, "minADE, of scenes") == pytest.approx((1 + part) / 2)
+    assert _value(tallies, "minFDE, of scenes") == pytest.approx(0.5)
+    assert _value(tallies, "minADE, alone too") == pytest.approx((part + 7) / 3)
+    assert _value(tallies, "minADE, alone too, scenes alike") == pytest.approx((part / 2 + 7) / 2)
+    many[0, 0, -1, 0] += 12  # sample 0 ends far away and has the larger mean; sample 1 gives both
+    many[0, 0, :-1, 0] = -0.01
+    again = tally(windows.future[:, None], many, windows)
+    assert _value(again, "minFDE, of one sample") == pytest.approx(0.5)
+    many[0, 0, -1, 0] = 6  # now it has the least mean and not the least end
+    again = tally(windows.future[:, None], many, windows)
+    assert _value(again, "minFDE, of one sample") == pytest.approx(3)
+    assert _value(again, "minFDE") == pytest.approx(0.5)
+
+
+def test_the_energy_score_is_least_for_the_truth_and_is_a_distance_of_one_sample() -> None:
+    """One sample scores its root mean square distance; the law that reality is drawn from scores best."""
+    windows = _windows([[0.0, 5.0]] * 400)
+    rng = np.random.default_rng(1)
+    assert energy(windows.future[:, None] + [0.3, 0.4], windows) == pytest.approx(0.5)
+    windows.future[...] += rng.standard_normal(windows.future.shape)
+    scores = []
+    for spread in (0.5, 1.0, 2.0):
+        drawn = windows.future * 0 + [0.0, 0.0]
+        drawn[..., 1] += windows.observed[:, -1:, 1]
+        many = drawn[:, None] + spread * rng.standard_normal((len(windows), 20, 12, 2))
+        scores.append(energy(many, windows).mean())
+    assert np.argmin(scores) == 1
+
+
+def test_collisions_are_seen_between_steps() -> None:
+    """Two who change places in one step meet between its ends; those who pass 0.3 m from each other do not collide."""
+    windows = _windows([[0.0, 1.0], [0.0, 1.0], [3.0]])
+    predicted = np.repeat(windows.future[:, None], 2, axis=1)
+    predicted[0, 0, 5:, 1], predicted[1, 0, 5:, 1] = 1.0, 0.0  # sample 0 of the first scene
+    predicted[2, :, 5:] = [0.3, 1.0]
+    predicted[3, :, 5:] = [0.3, 0.0]
+    predicted[2:4, :, :5, 0] = [[0.3]], [[0.0]]
+    predicted[3, :, 5:, 0] = 0.0
+    assert collisions(predicted, windows).tolist() == [1.0, 0.0, 0.0]
+
+
+def test_the_table_has_baselines_intervals_and_paired_differences() -> None:
+    """A model that is constant velocity differs from it by nothing, surely; who sees the future of nobody is checked."""
+    rng = np.random.default_rng(0)
+    sets = {}
+    for name in ("one", "two"):
+        windows = _windows([[0.0, 5.0]] * 60)
+        windows.observed[...] += np.cumsum(rng.normal(0, 0.1, windows.observed.shape), axis=1)
+        sets[name] = windows
+
+    class Watched(ConstantVelocity):
+        def predict(self, windows: Windows, samples: int, rng: np.random.Generator) -> Array:
+            assert np.isnan(windows.future).all()
+            return super().predict(windows, samples, rng)
+
+    found = benchmark_tracks(sets, [Contestant("mine", (Watched(), {"one": Watched(), "two": Watched()}))], samples=3)
+    assert [r.name for r in found.rows] == ["mine", "constant velocity", "least-squares line",
+                                            "constant velocity, noise"]  # fmt: skip
+    assert found.sets == {"one": (120, 60), "two": (120, 60)}
+    difference = found.difference(found.rows[0], "mean", "ADE")
+    assert (difference.value, difference.interval) == (0, (0, 0))
+    own = found.rows[0].figures
+    assert own["mean"]["ADE"].value == pytest.approx((own["one"]["ADE"].value + own["two"]["ADE"].value) / 2)
+    low, high = own["mean"]["ADE"].interval
+    assert low < own["mean"]["ADE"].value < high
+    with pytest.raises(InputError, match=r"mine: predictions must have shape \(120, 1, 12, 2\)"):
+        benchmark_tracks(sets, [Contestant("mine", (_Wrong(),))])
+    with pytest.raises(InputError, match="no two people are there together for 20 rows"):
+        benchmark_tracks({"lonely": _windows([[0.0], [1.0]])}, [])
+
+
+class _Wrong:
+    name = "wrong"
+
+    def predict(self, windows: Windows, samples: int, rng: np.random.Generator) -> Array:
+        return windows.observed[:, None, -1:]

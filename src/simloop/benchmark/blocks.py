@@ -11,7 +11,7 @@ compared is compared on the same resamples.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -25,15 +25,17 @@ BLOCK = 40
 _MOST = 4_000_000
 
 
-def block_weights(n: int, *, seed: int = 0, block: int = BLOCK, resamples: int = RESAMPLES) -> Iterator[Array]:
+def block_weights(
+    n: int, *, seed: int = 0, block: int = BLOCK, resamples: int = RESAMPLES, names: Sequence[str] = ()
+) -> Iterator[Array]:
     """How often each of n frames counts: first (1, n) ones, then (b, n) for some resamples of n frames at a time.
 
-    With fewer than two blocks there is nothing to draw from: then only the ones.
+    With fewer than two blocks there is nothing to draw from: then only the ones. Other `names` draw other resamples.
     """
     yield np.ones((1, n))
     if n < 2 * block:
         return
-    starts = stream(seed, "benchmark", "blocks").integers(0, n - block + 1, (resamples, -(-n // block)))
+    starts = stream(seed, "benchmark", "blocks", *names).integers(0, n - block + 1, (resamples, -(-n // block)))
     for part in np.array_split(starts, -(-resamples * n // _MOST)):
         rows = (part[:, :, None] + np.arange(block)).reshape(len(part), -1)[:, :n]
         flat = (np.arange(len(part))[:, None] * n + rows).ravel()
