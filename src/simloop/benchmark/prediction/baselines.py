@@ -5,10 +5,10 @@
     constant velocity, noise   samples whose speed and direction are off; the single one is not
 
 Schöller, Aravantinos, Lay and Knoll, "What the Constant Velocity Model Can Teach Us About Pedestrian Motion
-Prediction", IEEE RA-L 5 (2020), who turn by 25 degrees (standard deviation) and leave the speed. Here both vary, the speed by a part
-of itself. The two numbers are a compromise of least distances and energy score on the *training* parts of ETH and UCY;
-these are parts of the recordings of other sets' tests, so that the baseline knows more of them than who learned from
-simulation.
+Prediction", IEEE RA-L 5 (2020), who turn by 25 degrees (standard deviation) and leave the speed. Here both vary, the
+speed by a part of itself. The two numbers are a compromise of least distances and energy score on the *training* parts
+of ETH and UCY; these are parts of the recordings of other sets' tests, so that the baseline knows more of them than who
+learned from simulation.
 """
 
 from __future__ import annotations

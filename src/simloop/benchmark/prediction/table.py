@@ -1,6 +1,7 @@
 """The table: every predictor on every set of recordings, with intervals, beside baselines, and paired differences.
 
-    found = benchmark_tracks({"hotel": cut_windows(track_set("eth-ucy/hotel"), least=1)}, [Contestant("mine", (model,))])
+    windows = cut_windows(track_set("eth-ucy/hotel"), least=1)
+    found = benchmark_tracks({"hotel": windows}, [Contestant("mine", (model,))])
     found.rows[0].figures["hotel"]["ADE"].value, found.rows[0].figures["hotel"]["ADE"].interval
 
 Windows overlap: a person is in up to twenty scenes that follow each other. Intervals are therefore by blocks of scenes
