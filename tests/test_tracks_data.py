@@ -19,7 +19,8 @@ from simloop.data.store import Dataset
 from simloop.data.tracks import TrackDataset, load_tracks
 from simloop.distributions import Uniform
 from simloop.errors import InputError
-from simloop.verbs_tracks import ShownTracks
+from simloop.targets.tracks import read_tracks
+from simloop.verbs_tracks import ShownTracks, export_tracks
 from simloop.worlds.crowd.channels import AT, TRAIT
 from simloop.worlds.crowd.engine import simulate
 from simloop.worlds.crowd.world import Crowd
@@ -148,6 +149,25 @@ def test_bad_requests_are_told_in_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="n must be at least 1, got 0"):
         generate_tracks(0, tmp_path / "data")
     assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize("form", ["trajnet", "pedpy", "plain"])
+def test_exported_tracks_are_read_back(made: Path, tmp_path: Path, form: str) -> None:
+    """Each scene is a file of the format, and holds the same people at the same places."""
+    exported = export_tracks(tmp_path / "out", made, form)
+    tracks = load_tracks(made)
+    assert exported.written == {"files": 60, "rows": len(tracks.time)}
+    (file,) = (tmp_path / "out").glob("street-7.*")
+    back, one = read_tracks(file), tracks.episode(7)
+    assert back.entity is not None
+    assert one.entity is not None
+    assert np.array_equal(np.unique(back.entity, return_counts=True)[1], np.unique(one.entity, return_counts=True)[1])
+    at = [np.lexsort((back.entity, back.time)), np.lexsort((one.entity, one.time))]
+    for name in ("x", "y"):
+        np.testing.assert_allclose(back.column(name)[at[0]], one.column(name)[at[1]], atol=1e-3)
+    assert export_tracks(tmp_path / "out", made, form).written == exported.written
+    with pytest.raises(InputError, match="unknown format of tracks 'coco'"):
+        export_tracks(tmp_path / "other", made, "coco")
 
 
 def test_what_a_dataset_holds_is_counted(made: Path) -> None:

@@ -493,7 +493,12 @@ def export(
         ),
     ],
     output: Annotated[Path, typer.Option("-o", "--output", help="A new folder for the export; of a road a file.")],
-    to: Annotated[str, typer.Option(help=f"{', '.join(_FORMATS)}; opendrive for a road; onnx for a driver.")],
+    to: Annotated[
+        str,
+        typer.Option(
+            help=f"{', '.join(_FORMATS)}; trajnet, pedpy or plain for tracks; opendrive for a road; onnx for a driver."
+        ),
+    ],
     option: Annotated[
         list[str] | None, typer.Option(help="An option of the format, as name=value; may be repeated.")
     ] = None,
@@ -516,10 +521,17 @@ def export(
 
         terminal.say(f"{export_onnx(output, Path(what))}: the driver of {what}")
         return
+    from simloop.data.plan import holds_tracks
     from simloop.verbs_export import export_into, export_road
 
     with terminal.shown_warnings() as warned, terminal.progress() as show:
-        if to == "opendrive" or road_seed is not None:
+        result: Any
+        if holds_tracks(what):
+            from simloop.verbs_tracks import export_tracks
+
+            cli_crowd.refuse("is not of tracks", option=option, world=world, road_seed=road_seed)
+            result = export_tracks(output, Path(what), to, resume=resume.value, progress=show)
+        elif to == "opendrive" or road_seed is not None:
             result = export_road(output, what, to, option or [], seed=road_seed, resume=resume.value)
         else:
             result = export_into(output, what, to, option or [], world=world, resume=resume.value, progress=show)

@@ -1,4 +1,4 @@
-"""What the command line's verbs do and print about datasets of tracks: `generate crowd` and `data show`."""
+"""What the command line's verbs do and print about datasets of tracks: `generate crowd`, `data show` and `export`."""
 
 from __future__ import annotations
 
@@ -10,18 +10,24 @@ from typing import Any
 import numpy as np
 
 from simloop import terminal
+from simloop.data.export.folder import RECORD, finished, written_aside
 from simloop.data.generate import Generated, duration
 from simloop.data.generate_tracks import INTERVAL, SECONDS, generate_tracks
 from simloop.data.plan import MANIFEST
 from simloop.data.tracks import TrackDataset, TrackManifest
-from simloop.errors import count
+from simloop.errors import count, unknown
 from simloop.progress import Progress, silent
-from simloop.runs import Resume
+from simloop.runs import Resume, write_json
+from simloop.targets.track_formats import FORMATS, write_tracks
 from simloop.verbs_crowd import distribution_of
 from simloop.worlds.crowd.world import Crowd
 
 #: scenes of a dataset, where nobody says how many
 SCENES = 100
+#: s, a frame of the recordings that plain files are usual for
+_VIDEO = 0.04
+#: how the names of files end in which each format is kept, where not in .txt
+_ENDINGS = {"trajnet": ".ndjson"}
 
 
 @dataclass(frozen=True)
@@ -154,3 +160,65 @@ def _by_scenario(dataset: TrackDataset) -> Iterator[tuple[str, Mapping[str, floa
         people = max(s["people"], 1)
         yield name, {**s, "in groups": s["in groups"] / people, "arrived": s["arrived"] / people,
                      "seconds": s["seconds"] / s["scenes"], "speed": s["speed"] / max(s["rows"], 1)}  # fmt: skip
+
+
+def _frame(to: str, interval: float) -> float:
+    """Seconds of a frame of a format whose rows are so many s apart: plain files count in 25ths where they can."""
+    whole = interval / _VIDEO
+    return _VIDEO if to == "plain" and abs(whole - round(whole)) < 1e-6 else interval
+
+
+@dataclass(frozen=True)
+class ExportedTracks:
+    """Tracks in a format of others: a file for each scene."""
+
+    source: str
+    to: str
+    folder: Path
+    written: Mapping[str, int]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"source": self.source, "format": self.to, "folder": str(self.folder), "written": dict(self.written)}
+
+    def show(self) -> None:
+        counts = ", ".join(f"{n:,} {name}" for name, n in self.written.items())
+        terminal.say(f"{self.folder}: {self.source} as {self.to}: {counts}")
+
+
+def export_tracks(
+    folder: Path, what: Path, to: str, *, resume: Resume = "if-match", progress: Progress = silent
+) -> ExportedTracks:
+    """Write the tracks of a dataset into a new folder, a file for each scene; scenes in which nobody is seen have none.
+
+    Args:
+        folder: where to; it is there when the export is whole, and not before.
+        what: the dataset's folder.
+        to: a format of `targets/track_formats`.
+        resume: what to do with a folder that holds an export: `if-match` leaves the same one and refuses another,
+            `never` refuses any, `always` replaces it.
+        progress: told how far it is.
+    """
+    if to not in FORMATS:
+        raise unknown("format of tracks", to, FORMATS)
+    dataset = TrackDataset.open(what)
+    c = dataset.manifest.configuration
+    source = {"name": what.name, "dataset": dataset.manifest.hash, "scenes": len(dataset)}
+    configuration = {"format": to, "options": {}, "source": source}
+    before = finished(folder, configuration, resume)
+    if before is not None:
+        return ExportedTracks(str(what), to, folder, before["written"])
+    files = rows = done = 0
+    with written_aside(folder) as aside:
+        for shard in dataset.tables():
+            tracks = shard.tracks()
+            for k, name in enumerate(tracks.sources):
+                one = tracks.episode(k)
+                done += 1
+                if len(one.time):
+                    path = aside / f"{name.replace(' ', '-')}{_ENDINGS.get(to, '.txt')}"
+                    write_tracks(one, path, format=to, frame_seconds=_frame(to, c["every"] * c["dt"]))
+                    files, rows = files + 1, rows + len(one.time)
+            progress(f"export: {done} of {len(dataset)} scenes", done / len(dataset))
+        written = {"files": files, "rows": rows}
+        write_json(aside / RECORD, {"export": configuration, "written": written})
+    return ExportedTracks(str(what), to, folder, written)
