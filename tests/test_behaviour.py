@@ -241,7 +241,7 @@ def test_the_posterior_holds_the_hidden_behaviour(crossed: TrajectorySet) -> Non
     space: ParameterSpace = candidates(list(_HIDDEN))
     problem = Behaviour(crossed, fitted=space, seed=1)
     _, prior = searched(space)
-    options = {"horizon": 24.0, "windows": 6, "simulations": 300, "breadth": 3.0}
+    options = {"horizon": 24.0, "windows": 6, "simulations": 300}
     fit = get_method("posterior", options).fit(problem, prior, seed=1)
     rows = fit.distribution.sample(2000, stream(0, "test"))
     low, high = np.quantile(rows, [0.025, 0.975], axis=0)

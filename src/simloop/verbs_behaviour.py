@@ -41,7 +41,7 @@ LENGTH, FIRST, FEWEST = 24.0, 0.6, 5
 OPTIONS: dict[str, dict[str, Any]] = {
     "simopt": {"iterations": 10, "samples": 48, "windows": 8, "horizon": LENGTH, "covariance": "scaled"},
     "cem": {"iterations": 8, "samples": 48, "windows": 8, "elite": 0.2, "horizon": LENGTH},
-    "posterior": {"simulations": 600, "windows": 12, "horizon": LENGTH, "breadth": 3.0},
+    "posterior": {"simulations": 600, "windows": 12, "horizon": LENGTH},
 }
 
 

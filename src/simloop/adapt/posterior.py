@@ -28,6 +28,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simloop.adapt.adaptation import Books, Method
 from simloop.adapt.comparison import Comparison
@@ -89,8 +90,9 @@ class Posterior(Method):
         space, seed = prior.space, books.seed
         if isinstance(comparison, Comparison):
             summary, proposal, count = self._around_reference(comparison, prior, books)
+            reached = np.ones(len(summary.of_recordings()), dtype=bool)
         else:
-            summary, proposal, count = self._around_regression(comparison, prior, books)
+            summary, proposal, count, reached = self._around_regression(comparison, prior, books)
         total, state = self.simulations + _RANKED, books.state
         while len(state["z"]) < total:
             i = len(state["z"])
@@ -109,11 +111,10 @@ class Posterior(Method):
         train = np.flatnonzero(fine)[fine[:_RANKED].sum() :]
         books.progress("posterior: training the network", 0.8)
         network = int(stream(seed, self.name, "network").integers(2**31))
-        density = ConditionalDensity.train(
-            z[train], seen[train], regressed=summary.regressed, kind=self.density, seed=network
-        )
+        regressed, seen = int(reached[: summary.regressed].sum()), seen[:, reached]
+        density = ConditionalDensity.train(z[train], seen[train], regressed=regressed, kind=self.density, seed=network)
         books.progress("posterior: calibration", 0.95)
-        drawn = density.sample(summary.of_recordings()[None], _FLOW_DRAWS * self.draws)[:, 0]
+        drawn = density.sample(summary.of_recordings()[None, reached], _FLOW_DRAWS * self.draws)[:, 0]
         rows, effective = weighted_rows(drawn, prior, proposal, self.draws, stream(seed, self.name, "draws"))
         held_out = np.flatnonzero(fine[:_RANKED])
         ranks = (density.sample(seen[held_out], _AMONG) < z[held_out]).sum(axis=0)
@@ -126,6 +127,7 @@ class Posterior(Method):
             "effective draws": effective,
             "noise over shown noise": summary.amount,
             "windows": count,
+            "numbers out of reach": int((~reached).sum()),
             "diverged": int((~fine).sum()),
             "loss": density.loss,
         }
@@ -153,8 +155,12 @@ class Posterior(Method):
 
     def _around_regression(
         self, comparison: AnySummarised, prior: Normal, books: Books
-    ) -> tuple[Summaries, Normal, int]:
-        """The summary of pieces of reality, a proposal where a regression says, how many pieces."""
+    ) -> tuple[Summaries, Normal, int, NDArray[np.bool_]]:
+        """The summary of pieces of reality, a proposal where a regression says, how many pieces, which numbers count.
+
+        A number that is, of reality, as no simulation has it says nothing of parameters (Frazier, Robert and Rousseau,
+        JRSS B 2020): what a network makes of it is arbitrary. It counts in the predictive check, which must show it.
+        """
         space, seed = prior.space, books.seed
         pieces, count = self._spread(comparison.cut(min(self.horizon, comparison.longest_window)))
         books.affordable(self.name, 1, _PILOT + self.simulations + _RANKED + _PREDICTED, count)
@@ -174,11 +180,15 @@ class Posterior(Method):
         fine = np.isfinite(seen).all(axis=1)
         if fine.sum() < 10 * len(space):
             raise InputError(f"posterior: all but {fine.sum()} of {_PILOT} simulations diverged")
-        regression = ConditionalDensity(z[fine], seen[fine], summary.regressed, seed)
-        at = regression.expected(summary.of_recordings()[None])[0]
+        z, seen, real = z[fine], seen[fine], summary.of_recordings()
+        reached = np.asarray((real >= seen.min(axis=0)) & (real <= seen.max(axis=0)) & (np.ptp(seen, axis=0) > 0))
+        if not reached.any():
+            raise InputError("posterior: no simulation has any statistic as reality has it; give a wider prior")
+        regression = ConditionalDensity(z, seen[:, reached], int(reached[: summary.regressed].sum()), seed)
+        at = regression.expected(real[None, reached])[0]
         middle = np.clip(space.from_scale(at), space.low, space.high)
         fit = Normal(space, middle, regression.root @ regression.root.T)
-        return summary, tempered(prior, fit, self.breadth), count
+        return summary, tempered(prior, fit, self.breadth), count, reached
 
     def _spread(self, every: P) -> tuple[P, int]:
         """So many of the pieces, spread evenly over them, and how many."""
