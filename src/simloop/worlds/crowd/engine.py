@@ -32,6 +32,7 @@ from simloop.randomness import number
 from simloop.trajectories import TrajectorySet
 from simloop.worlds.crowd import walking
 from simloop.worlds.crowd.channels import CHANNELS, TRAIT
+from simloop.worlds.crowd.checks import check_scene
 from simloop.worlds.crowd.grid import cell_room, find_near, sort_people
 from simloop.worlds.crowd.models import Model, get_model
 from simloop.worlds.crowd.projection import move
@@ -136,6 +137,7 @@ class Batch:
     def _begin(self, k: int, number_of_stream: int) -> None:
         """Begin the scene in place k."""
         scene, at = self.scenes[k], slice(self.offsets[k], self.offsets[k + 1])
+        check_scene(scene)
         _refuse_overlaps(scene)
         self._starts[at], self._begins[at], self.traits[at] = scene.starts, scene.begins, scene.traits
         self._reach[at], self._stays[at] = scene.reach, scene.stays
@@ -156,6 +158,18 @@ class Batch:
         )  # fmt: skip
         self._enter(k, k + 1)
 
+    @property
+    def wall_arrays(self) -> tuple[Array, NDArray[np.int64], NDArray[np.int64]]:
+        """The walls of all scenes (W, 4) m, where each scene's begin (S,), and how many each has (S,)."""
+        return self._walls, self._wall_begins, self._wall_counts
+
+    def begin_again(self, person: int) -> None:
+        """Take a person out of the scene, and let it in anew where it began, as soon as the place is free."""
+        self.active[person], self.entered[person], self.arrived[person] = False, np.nan, np.nan
+        self._leg[person], self._sway[person] = 0, 0.0
+        self.position[person], self.velocity[person] = self._starts[person], 0.0
+        self.target[person] = self._routes[person, 0]
+
     def replace(self, k: int, scene: Scene, number: int) -> None:
         """Begin another scene of as many people in place k; `number` is that of its random stream."""
         if len(scene) != len(self.scenes[k]):
@@ -167,6 +181,21 @@ class Batch:
         if not np.array_equal(old.walls, scene.walls):
             self._set_walls()
         self._begin(k, number)
+
+    def send(self, i: int, route: Array) -> None:
+        """Let person i, who is inside the scene, walk another route (k, 2) m from here."""
+        if len(route) > self._routes.shape[1]:
+            more = len(route) - self._routes.shape[1]
+            self._routes = np.concatenate([self._routes, np.full((len(self._routes), more, 2), np.nan)], axis=1)
+        self._routes[i], self._leg[i], self.arrived[i] = np.nan, 0, np.nan
+        self._routes[i, : len(route)] = route
+        self.target[i] = route[0]
+        self.done[self._scene_of[i]] = False
+
+    @property
+    def walls(self) -> tuple[Array, NDArray[np.int64], NDArray[np.int64]]:
+        """(W, 4) m of all scenes, and (S,) where those of each begin among them and how many they are."""
+        return self._walls, self._wall_begins, self._wall_counts
 
     def _divide(self) -> list[tuple[int, int]]:
         """Which scenes each thread takes; one range where they cannot be shared out evenly."""

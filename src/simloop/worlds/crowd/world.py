@@ -14,7 +14,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,8 @@ from simloop.worlds.world import World
 if TYPE_CHECKING:
     from simloop.worlds.crowd.draws import Draw
     from simloop.worlds.crowd.scene import Scene
+    from simloop.worlds.environment import Autoreset, Environment
+    from simloop.worlds.task import Task
 
 #: s, a step of those who walk
 STEP = 0.1
@@ -66,6 +68,31 @@ class Crowd(World):
     def content(self) -> str:
         own = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.rglob("*.py")))
         return hashlib.sha256(own).hexdigest()
+
+    def tasks(self) -> Mapping[str, Task]:
+        from simloop.worlds.crowd.walk_task import walk_tasks
+
+        return walk_tasks(self.control_dt)
+
+    def make(
+        self,
+        num_envs: int,
+        *,
+        task: str | Task | None = None,
+        randomization: str | Distribution | None = None,
+        seed: int = 0,
+        autoreset: Autoreset = "same-step",
+    ) -> Environment:
+        """Return a running batch of `num_envs` people, all of whom are told how to walk (`walkers.py`)."""
+        from simloop.worlds.crowd.walk_task import Walk
+        from simloop.worlds.crowd.walkers import Walkers
+
+        chosen = self.task(task)
+        if not isinstance(chosen, Walk):
+            raise InputError(f"people of world 'crowd' walk; task {chosen.name!r} is not of walking")
+        drawn = self.distribution(randomization) if isinstance(randomization, str) else randomization
+        made: Any = Walkers(self, chosen, num_envs, randomization=drawn, seed=seed, autoreset=autoreset)
+        return made
 
     def draws(
         self,
