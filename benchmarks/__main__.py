@@ -33,6 +33,7 @@ NAMES = (
     "drive_closed_loop",
     "drive_frames",
     "driving_adaptation",
+    "behaviour",
     "startup",
     "new_user",
 )
