@@ -31,7 +31,7 @@ def make_from_map(place: Map, values: Mapping[str, float], rng: np.random.Genera
         raise InputError(f"{place.source}: people need two places to walk between, the map has {len(goals)}")
     for x, y in goals[wall_distance(goals, place.walls) < clearance]:
         raise InputError(
-            f"{place.source}: the goal ({x:g}, {y:g}) m is nearer to a wall than a body's {clearance:.2g} m"
+            f"{place.source}: the goal ({x:g}, {y:g}) m is in a wall or nearer to one than a body's {clearance:.2g} m"
         )
     source = rng.integers(0, len(goals), cast.parties)
     target = (source + rng.integers(1, len(goals), cast.parties)) % len(goals)
