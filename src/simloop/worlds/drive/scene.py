@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from simloop.parameters import Array
 from simloop.worlds.drive.parameters import CENTRES, DANGERS
 from simloop.worlds.drive.road import Road, closed_road, open_road
+from simloop.worlds.drive.street import Walker, walk_beside
 
 #: what a thing may be; a scene's `kinds` are places in it
 KINDS = ("car", "pedestrian", "cone", "barrier", "building", "clutter")
@@ -146,6 +147,7 @@ def make_scene(
         ice = np.array([[at, at + rng.uniform(8, 25), values["danger.grip"]]])
     elif danger != "none":
         line = things.add_danger(danger, at, values, rng, line)
+    things.walk(rng)  # the last, so that people leave all else as it is
     return Scene(
         road=road, centre=_centre(road, values), edge=int(values["lines.edge"]), line_width=values["lines.width"],
         dash=values["lines.dash"], gap=values["lines.gap"], kerb=bool(values["kerb.there"]), kinds=things.kinds,
@@ -183,6 +185,7 @@ class _Things:
         self._kinds: list[int] = []
         self._tracks: list[Array] = []
         self._parts: list[tuple[int, _Part]] = []
+        self._walkers: dict[int, Walker] = {}
 
     @property
     def kinds(self) -> NDArray[np.int64]:
@@ -258,8 +261,7 @@ class _Things:
             d = (1 if rng.random() < 0.5 else -1) * (road.half_width + rng.uniform(0.6, 4))
             speed = values["pedestrians.speed"] * rng.uniform(0.7, 1.3) * (rng.random() < 0.8)
             way = 1 if rng.random() < 0.5 else -1
-            place, heading, _ = road.at(_inside(road, s + way * speed * time), d)
-            self.add("pedestrian", np.column_stack([place, np.unwrap(heading) + (way < 0) * np.pi]), parts)
+            self._add_walker(Walker(s, d, speed, way), parts)
 
     def add_danger(
         self, danger: str, at: float, values: Mapping[str, float], rng: np.random.Generator, line: Array
@@ -278,9 +280,7 @@ class _Things:
         if danger == "pedestrian":  # from the right side across the road, as the car comes near
             parts, speed = _person(rng), 1.2 * values["pedestrians.speed"]
             when = max(max(at - BEHIND, 1.0) / values["car.speed"] - 2.5, 0.0)
-            d = -(road.half_width + 0.8) + speed * np.clip(time - when, 0, None)
-            place, heading, _ = road.at(np.full(len(time), at), np.minimum(d, road.half_width + 3))
-            self.add("pedestrian", np.column_stack([place, heading + np.pi / 2]), parts)
+            self._add_walker(Walker(at, -(road.half_width + 0.8), speed, steps_out=when), parts)
             return line
         parts = _car(rng) if rng.random() < 0.5 else _barrier(rng)
         beside = lane - (0.25 * road.lane_width if road.lanes == 1 else 0.0)
@@ -292,6 +292,17 @@ class _Things:
         back = np.clip((at + _BACK - s) / (0.7 * _BACK), 0, 1)
         part = np.minimum(leave, back)
         return np.asarray(line + (around - line) * (3 * part**2 - 2 * part**3))
+
+    def _add_walker(self, walker: Walker, parts: Sequence[_Part]) -> None:
+        """Add somebody who is on the way once everybody is there."""
+        self._walkers[len(self._kinds)] = walker
+        self.add("pedestrian", np.zeros(3), parts)
+
+    def walk(self, rng: np.random.Generator) -> None:
+        """Let the people walk among one another."""
+        walks = walk_beside(self._road, list(self._walkers.values()), rng, seconds=LASTS, tick=TICK)
+        for thing, walk in zip(self._walkers, walks, strict=True):
+            self._tracks[thing] = walk
 
     def _own_lane(self) -> float:
         """m, the middle of the lane that is driven, from the road's middle."""
