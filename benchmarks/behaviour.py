@@ -4,7 +4,7 @@ Each recording of `eth-ucy` is fitted on its first part and measured on its last
 simulated and real tracks, for the default parameters, for wide ranges and for what was fitted, three seeds each. Beside
 them stand the real people of the first part: how far reality is from itself. Which parameters are fitted is decided
 once for each recording, on its first part. Intervals are of leaving out stretches; over all recordings together the
-energy distances are added up, and the interval is over recordings and seeds.
+energy distances are added up, and the interval is of leaving out recordings.
 
 Each part is kept in `runs/bench-behaviour`; a benchmark that was stopped goes on there.
 """
@@ -34,12 +34,11 @@ _ARMS = ("default", "wide", "fitted", "real, fitted part")
 
 def run() -> None:
     """Print the tables."""
-    rows, distances = [], []
-    for site in _SITES:
-        names: list[str] = []
-        for seed in _SEEDS:
-            fit = fitted(site, names, seed)
-            names = [f.name for f in fit.fitted]
+    rows, distances, names = [], [], dict[str, list[str]]()
+    for seed in _SEEDS:
+        for site in _SITES:
+            fit = fitted(site, names.get(site, []), seed)
+            names[site] = [f.name for f in fit.fitted]
             found = fit.held_out
             distances.append([found[arm]["energy distance"] for arm in _ARMS])
             low, high = found["fitted"]["over default interval"]
@@ -47,16 +46,15 @@ def run() -> None:
                          f"{found['fitted']['over default']:.2f}", f"{low:.2f} to {high:.2f}",
                          f"{found['default']['told apart']['accuracy']:.0%}",
                          f"{found['fitted']['told apart']['accuracy']:.0%}"])  # fmt: skip
-            print(f"{site}, seed {seed}: fitted over default {found['fitted']['over default']:.2f}", flush=True)
+            print("  ".join(rows[-1]), flush=True)
     print()
     show(
         ["held-out stretches, seed", *_ARMS, "fitted/default", "95 %", "default told apart", "fitted told apart"], rows
     )
-    every = np.array(distances).reshape(len(_SITES), len(_SEEDS), len(_ARMS))
-    ratios = every.mean(axis=1)[:, 2] / every.mean(axis=1)[:, 0]
+    total = np.array(distances).reshape(len(_SEEDS), len(_SITES), len(_ARMS)).mean(axis=0)
+    ratios = total[:, 2] / total[:, 0]
     print("\nfitted/default by recording, mean of seeds: "
           + ", ".join(f"{s} {r:.2f}" for s, r in zip(_SITES, ratios, strict=True)))  # fmt: skip
-    total = every.mean(axis=1)
     without = [total.sum(axis=0), *(total.sum(axis=0) - row for row in total)]
     whole = np.array([w[2] / w[0] for w in without])
     low, high = jackknife_interval(whole)

@@ -17,7 +17,7 @@ from simloop.progress import Progress, silent
 from simloop.randomness import stream
 
 #: rows, those that are simulated at once, the most stretches of each, and parts of which each is tried by the others
-ROWS, _CHUNK, _STRETCHES, _FOLDS = 200, 40, 8, 5
+ROWS, _CHUNK, _STRETCHES, _FOLDS = 200, 40, 5, 5
 _RIDGE = 10.0
 
 
