@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from simloop.benchmark.prediction import Contestant, Windows, benchmark_tracks, cut_windows
 from simloop.benchmark.prediction.baselines import ConstantVelocity
 from simloop.benchmark.prediction.scores import Tally, collisions, energy, tally
+from simloop.cli import app
 from simloop.errors import InputError
 from simloop.parameters import Array
 from simloop.targets import catalogue
@@ -173,3 +178,56 @@ class _Wrong:
 
     def predict(self, windows: Windows, samples: int, rng: np.random.Generator) -> Array:
         return windows.observed[:, None, -1:]
+
+
+def _written(folder: Path, people: int = 3, seconds: int = 100) -> Path:
+    """Own tracks of people who walk with a little noise."""
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    lines = [f"{10 * k} {p} {0.5 * k + rng.normal(0, 0.05):.3f} {2 * p}.0" for p in range(people)
+             for k in range(seconds)]  # fmt: skip
+    (folder / "walk.txt").write_text("\n".join(lines))
+    return folder
+
+
+def test_the_command_scores_own_tracks_and_writes_a_page(tmp_path: Path) -> None:
+    """`simloop benchmark FOLDER -o page.html` prints every variant and writes one file with pictures."""
+    folder = _written(tmp_path / "my-tracks")
+    page = tmp_path / "page.html"
+    done = CliRunner().invoke(app, ["benchmark", str(folder), "-o", str(page)])
+    assert done.exit_code == 0, done.output
+    for said in ("my-tracks", "243 windows of people in 81 scenes", "constant velocity, noise", "of scenes, of one",
+                 "real people come nearer than 0.2 m"):  # fmt: skip
+        assert said in done.output
+    text = page.read_text()
+    assert text.count("<polyline") >= 6
+    assert "Every variant" in text
+    assert str(tmp_path) not in text
+    record = json.loads(CliRunner().invoke(app, ["benchmark", str(folder), "--samples", "2", "--json"]).stdout)
+    assert record["sets"]["my-tracks"] == {"people": 243, "scenes": 81, "alone": 0}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--calibrate", "5"], "--calibrate is about images"),
+        (["--train", "x"], "--train is about images"),
+        (["-o", "page.pdf"], "the name of the page ends in .html"),
+        (["--unit", "mile"], "unknown unit of tracks 'mile'"),
+        (["--model", "nothing"], "not a run of simloop"),
+    ],
+)
+def test_options_that_are_wrong_for_tracks_are_named(arguments: list[str], sentence: str, tmp_path: Path) -> None:
+    """What is about images, unknown or no run is said so."""
+    folder = _written(tmp_path / "my-tracks", seconds=21)
+    done = CliRunner().invoke(app, ["benchmark", str(folder), *arguments])
+    assert done.exit_code != 0
+    assert isinstance(done.exception, InputError)
+    assert sentence in str(done.exception)
+
+
+def test_one_pedestrian_is_said_to_be_too_few(tmp_path: Path) -> None:
+    """Tracks of one person have no window of the protocol, and the sentence says why."""
+    folder = _written(tmp_path / "alone", people=1)
+    done = CliRunner().invoke(app, ["benchmark", str(folder)])
+    assert "no two people are there together for 20 rows (8 s)" in str(done.exception)

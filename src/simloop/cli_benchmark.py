@@ -1,4 +1,4 @@
-"""The command line's verb about real images: `benchmark`."""
+"""The command line's verb about models on real data, images or tracks of people: `benchmark`."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ def benchmark(
     images: Annotated[
         str,
         typer.Argument(
-            metavar="IMAGES",
-            help="Images of 'simloop targets' (donkeycar-tub); or a Donkeycar tub, or a folder of images with or"
-            " without a CSV of angles.",
+            metavar="TARGET",
+            help="Images or tracks of 'simloop targets' (donkeycar-tub, eth-ucy); a Donkeycar tub, a folder of images"
+            " with or without a CSV of angles; or files of pedestrian tracks.",
         ),
     ],
     model: Annotated[
-        list[Path] | None, typer.Option("--model", help="The folder of a run that trained a driver; may be repeated.")
+        list[Path] | None,
+        typer.Option("--model", help="The folder of a run that trained a driver or a predictor; may be repeated."),
     ] = None,
     train: Annotated[
         str | None,
@@ -39,21 +40,53 @@ def benchmark(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="A page with the table and the worst frames: NAME.html.")
     ] = None,
+    unit: Annotated[str, typer.Option(help="Of your tracks' lengths: m, ft or cm.")] = "m",
+    frame: Annotated[
+        float | None, typer.Option(help="Seconds from one number of a frame to the next in your tracks; 0.04.")
+    ] = None,
+    samples: Annotated[int, typer.Option(help="Futures that predictors of tracks are asked for.", min=2)] = 20,
     seed: Seed = 0,
     json: Json = False,
 ) -> None:
-    """Score models that steer on real frames: the table with intervals, beside baselines, and paired differences.
+    """Score models on real data: the table with intervals, beside baselines, and paired differences.
 
-    IMAGES is donkeycar-tub, a Donkeycar tub, or a folder of images with or without a CSV of angles.
+    Models that steer are scored on images: donkeycar-tub, a Donkeycar tub, or a folder of images with or without a CSV
+    of angles. Without labels nothing is scored: then it shows what they say.
 
-    Models whose runs differ in the seed alone are one row. Without labels nothing is scored: then it shows what they
-    say.
+    Models that predict where people walk are scored on tracks: eth-ucy (its five sets), eth-ucy/hotel, or your own
+    files (txt, CSV, TrajNet++ ndjson, PedPy text), in every variant of the field's measures.
+
+    Models whose runs differ in the seed alone are one row.
     """
+    from simloop.targets.tracks import means_tracks
+
+    if means_tracks(images):
+        _benchmark_tracks(images, model or [], {"--train": train, "--calibrate": calibrate or None,
+                          "--columns": columns}, unit, frame, samples, output, seed, json)  # fmt: skip
+        return
     from simloop.verbs_benchmark import run_benchmark
 
     with terminal.shown_warnings() as warned, terminal.progress() as show:
         result = run_benchmark(images, model or [], train=train, columns=columns, calibrate=calibrate, page=output,
                                seed=seed, progress=show)  # fmt: skip
+    if json:
+        terminal.print_json({**result.to_dict(), "warnings": warned})
+    else:
+        result.show()
+
+
+def _benchmark_tracks(
+    name: str, models: list[Path], others: dict[str, object], unit: str, frame: float | None, samples: int,
+    output: Path | None, seed: int, json: bool,
+) -> None:  # fmt: skip
+    from simloop.errors import InputError
+    from simloop.verbs_benchmark_tracks import run_track_benchmark
+
+    if given := next((option for option, value in others.items() if value is not None), None):
+        raise InputError(f"{given} is about images; {name!r} are tracks of people")
+    with terminal.shown_warnings() as warned, terminal.progress() as show:
+        result = run_track_benchmark(name, models, unit=unit, frame=frame, samples=samples, page=output, seed=seed,
+                                     progress=show)  # fmt: skip
     if json:
         terminal.print_json({**result.to_dict(), "warnings": warned})
     else:

@@ -153,25 +153,30 @@ def parts_of(name: str, train: str | None, columns: str | None) -> tuple[ImageSe
 
 def read_entrants(folders: Sequence[Path]) -> list[Entrant]:
     """The models of runs; runs whose configurations differ in the seed alone are one, in several seeds."""
+    return [
+        Entrant(name, tuple(read_driver(f) for f in group), _note(configuration))
+        for name, group, configuration in grouped_runs(folders, "driver")
+    ]
+
+
+def grouped_runs(folders: Sequence[Path], kind: str) -> list[tuple[str, list[Path], dict[str, Any]]]:
+    """Runs that trained a kind of model ("driver"): by name, those that differ in the seed alone, and how they were."""
     if len({f.resolve() for f in folders}) < len(folders):
         twice = next(f for k, f in enumerate(folders) if f.resolve() in {g.resolve() for g in folders[:k]})
         raise InputError(f"--model {twice}: stands there twice")
     groups: dict[str, list[Path]] = {}
-    notes: dict[str, str] = {}
+    configurations: dict[str, dict[str, Any]] = {}
     for folder in folders:
         configuration = read_run(folder)["configuration"]
-        if "driver" not in configuration:
+        if kind not in configuration:
             raise InputError(
-                f"{folder}: this run trained no driver; 'simloop train DATASET --learner driver' makes one"
+                f"{folder}: this run trained no {kind}; 'simloop train DATASET --learner {kind}' makes one"
             )
-        key = content_hash(_without_seed(configuration))
+        key = content_hash(_without_seed(configuration, kind))
         groups.setdefault(key, []).append(folder)
-        notes[key] = _note(configuration)
+        configurations[key] = configuration
     names = _names(list(groups.values()))
-    return [
-        Entrant(name, tuple(read_driver(f) for f in group), notes[key])
-        for name, (key, group) in zip(names, groups.items(), strict=True)
-    ]
+    return [(name, group, configurations[key]) for name, (key, group) in zip(names, groups.items(), strict=True)]
 
 
 def _note(configuration: dict[str, Any]) -> str:
@@ -194,11 +199,11 @@ def read_driver(folder: Path) -> Steers:
     return DriverModel.load(folder / POLICY)
 
 
-def _without_seed(configuration: dict[str, Any]) -> dict[str, Any]:
+def _without_seed(configuration: dict[str, Any], kind: str) -> dict[str, Any]:
     """A configuration without the seed of its training; that of its dataset stays."""
-    driver = configuration["driver"]
-    own = {k: v for k, v in driver.items() if k != "seed"} if isinstance(driver, dict) else driver
-    return {**{k: v for k, v in configuration.items() if k != "seed"}, "driver": own}
+    model = configuration[kind]
+    own = {k: v for k, v in model.items() if k != "seed"} if isinstance(model, dict) else model
+    return {**{k: v for k, v in configuration.items() if k != "seed"}, kind: own}
 
 
 def _names(groups: Sequence[Sequence[Path]]) -> list[str]:

@@ -56,6 +56,20 @@ def track_set(name: str, *, unit: str = "m", frame: float | None = None) -> Traj
     return entry.read(entry.paths(split))
 
 
+def means_tracks(name: str) -> bool:
+    """Whether a name means tracks of people and not images: by the catalogue, or by what lies there."""
+    from simloop.targets.listing import images_in
+
+    entry = catalogue.entries().get(name.partition("/")[0])
+    own = Path(name)
+    if entry is not None and not (name.endswith("/") and own.is_dir()):
+        return entry.world == "crowd"
+    if own.is_dir():
+        ends = {p.suffix.lower() for p in own.iterdir()}
+        return not ends.isdisjoint(_ENDINGS) and not images_in(own)
+    return own.suffix.lower() in _ENDINGS
+
+
 def read_tracks(*paths: str | Path, unit: str = "m", frame: float | None = None) -> TrajectorySet:
     """Read files of tracks, one episode for each.
 
