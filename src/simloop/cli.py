@@ -373,6 +373,7 @@ def train(
     option: Annotated[
         list[str] | None, typer.Option(help="An option of the learner, as name=value; may be repeated.")
     ] = None,
+    scenario: cli_crowd.Scenario = None,
     seed: Seed = 0,
     resume: Resume = ResumeChoice.if_match,
     json: Json = False,
@@ -385,6 +386,10 @@ def train(
     from simloop.worlds import get_world
 
     pairs = option or []
+    if cli_crowd.is_crowd(world):
+        task = cli_crowd.walking_task(task, scenario)
+    else:
+        cli_crowd.refuse_of_crowd(scenario=scenario)
     if learner == "driver" or (Path(world) / MANIFEST).exists():
         _of_policies_alone(f"{world} is a dataset", task=task, distribution=distribution, begin_from=begin_from)
     if learner == "driver":

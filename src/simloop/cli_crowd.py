@@ -16,7 +16,11 @@ Scenario = Annotated[
 ]
 WalkingModel = Annotated[
     str | None,
-    typer.Option("--model", help="Of world crowd, what makes people walk: orca, social-force, collision-free-speed."),
+    typer.Option(
+        "--model",
+        help="Of world crowd, what makes people walk: orca, social-force, collision-free-speed,"
+        " or the folder of a run of `train crowd`.",
+    ),
 ]
 Values = Annotated[
     list[str] | None,
@@ -28,6 +32,13 @@ Seconds = Annotated[float | None, typer.Option("--seconds", help="How long it go
 def is_crowd(name: str | Path) -> bool:
     """Whether a name on the command line means world `crowd`, and nothing that lies in the folder."""
     return str(name) == "crowd" and not Path(name).exists()
+
+
+def walking_task(task: str | None, scenario: str | None) -> str | None:
+    """The task of walking in a scenario; all of them: `walk`."""
+    if task is not None and scenario is not None:
+        raise InputError("--scenario says what the task is; leave out --task")
+    return task or ("walk" if scenario in (None, "all") else scenario)
 
 
 def refuse(why: str, **given: object) -> None:

@@ -154,7 +154,7 @@ class PolicyRun:
             raise InputError(f"{folder}: does not say which world its policy is for; give --world")
         found = get_world(str(name))
         doing = found.task(task or asked.get("task") or policy.record.get("task"))
-        width, seen = len(policy.mean), doing.observe(_zeros(found)).shape[1]
+        width, seen = len(policy.mean), doing.seen or doing.observe(_zeros(found)).shape[1]
         if width != seen:
             raise InputError(
                 f"{folder}: its policy sees {width} numbers, task {doing.name!r} of {found.name!r} shows {seen}"

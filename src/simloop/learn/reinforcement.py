@@ -111,6 +111,7 @@ class Reinforcement(Learner):
         begin_from: Path | None,
         progress: Progress,
     ) -> Trained:
+        from stable_baselines3.common.logger import Logger
         from stable_baselines3.common.utils import set_random_seed
         from stable_baselines3.common.vec_env import VecNormalize
 
@@ -118,6 +119,7 @@ class Reinforcement(Learner):
         adapter = self._adapter(environment)
         envs = VecNormalize(adapter, norm_obs=self.scaled, norm_reward=self.scaled, clip_obs=_CLIP, gamma=self.discount)
         model = self.model(envs, seed)
+        model.set_logger(Logger(None, []))  # its own would leave a folder for every training
         record: dict[str, Any] = {"chunk": 0, "steps": 0, "wall_seconds": 0.0, "history": []}
         kept = kept_state(folder) if folder else None
         if kept:

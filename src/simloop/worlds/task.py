@@ -74,6 +74,11 @@ class Task(ABC):
         return np.zeros(len(values), dtype=bool)
 
     @property
+    def seen(self) -> int | None:
+        """How many numbers a policy sees, where that is not what `observe` makes of channels."""
+        return None
+
+    @property
     def steps(self) -> int:
         """The most decisions in an episode."""
         return round(self.seconds / self.decision_dt)

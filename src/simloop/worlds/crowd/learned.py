@@ -1,6 +1,7 @@
 """A learned policy as a model of walking: everybody walks by it.
 
-    simulate(scenes, seconds=60.0, model=learned(Policy.load("runs/walker/policy.safetensors")))
+    simulate(scenes, seconds=60.0, model="runs/walker")          # a folder that `simloop train crowd` wrote
+    simulate(scenes, seconds=60.0, model=learned(Policy.load("runs/walker")))
 
 One policy for everybody, whatever the scene (Lee, Won, Lee, MIG 2018). Bodies are kept apart and off walls as under
 ORCA: what a policy would have run into stops it.
@@ -32,7 +33,9 @@ def learned(policy: Any, name: str = "learned") -> Model:
         sight = watching.get(batch)
         if sight is None:
             sight = watching[batch] = Sight(batch)
-        return walked(batch, decided(policy, sight.look()))
+        velocity = walked(batch, decided(policy, sight.look()))
+        velocity[np.isfinite(batch.arrived)] = 0.0  # no policy has learned to stay at a goal
+        return velocity
 
     return Model(name, inert=True, apart=True, choose=choose)
 
@@ -49,9 +52,8 @@ def decided(policy: Any, seen: Array) -> Array:
 def walker(run: str | Path) -> Model:
     """The model of walking that a run has learned (`simloop train crowd --learner ppo`)."""
     from simloop.learn.policy import Policy
-    from simloop.runs import POLICY
 
-    policy = Policy.load(Path(run) / POLICY)
+    policy = Policy.load(run)
     if policy.record.get("world") != "crowd" or len(policy.mean) != WIDTH:
         raise InputError(f"{run}: its policy is not of people who walk; 'simloop train crowd --learner ppo' makes one")
     return learned(policy, name=Path(run).name)

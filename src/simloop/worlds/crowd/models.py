@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simloop.errors import unknown
@@ -62,9 +63,13 @@ MODELS: dict[str, Model] = {
 
 
 def get_model(model: str | Model) -> Model:
-    """The model of that name, or itself."""
+    """The model of that name, the policy in a run's folder of that name, or itself."""
     if isinstance(model, Model):
         return model
+    if model not in MODELS and Path(model).is_dir():
+        from simloop.worlds.crowd.learned import walker
+
+        return walker(model)
     if model not in MODELS:
         raise unknown("model of walking", model, MODELS)
     return MODELS[model]

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from simloop.errors import InputError
 from simloop.parameters import Array
 from simloop.worlds.crowd.scenarios import SCENARIOS
+from simloop.worlds.crowd.sight import WIDTH
 from simloop.worlds.task import Task
 
 #: what `walk` is learned in: circles of all sizes up to a batch's people, streams that meet, open places, doors;
@@ -49,6 +50,10 @@ class Walk(Task):
     haste: float = 0.1
     turn: float = 0.1
     there: float = 2.0
+
+    @property
+    def seen(self) -> int:
+        return WIDTH
 
     def start(self, rng: np.random.Generator) -> tuple[Array, Array]:
         raise self._of_scenes()
