@@ -294,6 +294,18 @@ def test_starts_inside_one_another_are_refused() -> None:
         Batch([scene([(0, 0)], [(5, 0)])], model="orcas")
 
 
+def test_numbers_that_cannot_be_are_refused() -> None:
+    for name in ("radius", "sight", "horizon"):
+        with pytest.raises(InputError, match=rf"scene: the {name} of person 0 must be at least 0\.001, got -1"):
+            Batch([scene([(0, 0)], [(5, 0)], traits=people(1, **{name: -1.0}))])
+
+
+def test_no_scenes_and_scenes_without_people_are_fine() -> None:
+    for batch in (Batch([]), Batch([scene([], [])])):
+        batch.step()
+        assert batch.done.all()
+
+
 def test_simulate_records_who_is_inside_by_time_and_person() -> None:
     late = scene([(0, 0), (0, 2)], [(4, 0), (4, 2)], begins=np.array([0.0, 1.0]))
     tracks = simulate([late, scene([], [])], seconds=10, every=2)

@@ -138,7 +138,7 @@ def test_the_collision_free_speed_is_the_gap_over_the_time_gap() -> None:
 
 
 def test_the_collision_free_direction_is_that_of_the_paper() -> None:
-    """One beside, near: the direction is that to the goal and 5 exp((l - s) / 0.1) away from the other."""
+    """One beside, near: the direction is that to the goal and a exp((l - s) / D) away from the other."""
     one = scene([(0, 0), (0.1, 0.7)], [(99, 0), (99, 0.7)], traits=people(2))
     chosen = _chosen(Batch([one], model="collision-free-speed"))[0]
     s = np.hypot(0.1, 0.7)

@@ -31,7 +31,8 @@ def check_scene(scene: Scene) -> None:
     if not np.isfinite(scene.walls).all():
         raise InputError(f"{scene.name}: wall {np.argwhere(~np.isfinite(scene.walls))[0, 0]} is not of finite numbers")
     radius = scene.traits[:, TRAIT["radius"]]
-    for name, column, least in (("radius", radius, 1e-3), ("speed", scene.traits[:, TRAIT["speed"]], 0.0)):
+    for name, least in (("radius", 1e-3), ("horizon", 1e-3), ("sight", 1e-3), ("speed", 0.0)):
+        column = scene.traits[:, TRAIT[name]]
         for i in np.flatnonzero(column < least):
             raise InputError(f"{scene.name}: the {name} of person {i} must be at least {least:g}, got {column[i]:g}")
     for what, places, room in (

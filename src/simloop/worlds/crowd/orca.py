@@ -47,9 +47,9 @@ def orca(  # type: ignore[no-untyped-def]  # pragma: no cover
         for k in range(count[i]):
             j = near[i, k]
             dx, dy = position[j, 0] - x, position[j, 1] - y
-            apart = math.sqrt(dx * dx + dy * dy)
-            bodies = traits[i, 1] + traits[j, 1]
-            wide = bodies + max(min(traits[i, 2], 0.5 * (apart - bodies)), 0.0)
+            wide = traits[i, 1] + traits[j, 1]
+            if traits[i, 2] > 0.0:
+                wide += max(min(traits[i, 2], 0.5 * (math.sqrt(dx * dx + dy * dy) - wide)), 0.0)
             share = 1.0 if blind[j] else traits[i, 6]
             person_line(dx, dy, vx, vy, velocity[j, 0], velocity[j, 1], wide, traits[i, 4], dt, share, lines, made)
             made += 1
