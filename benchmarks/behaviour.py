@@ -26,8 +26,8 @@ _FOLDER = Path("runs/bench-behaviour")
 _SITES = ("hotel", "eth", "zara1", "zara2", "univ")
 _SEEDS = (0, 1, 2)
 #: the method and its options; a stretch is 24 s
-METHOD = "simopt"
-OPTIONS: dict[str, Any] = {"iterations": 8, "samples": 32, "windows": 6}
+METHOD = "cem"
+OPTIONS: dict[str, Any] = {"iterations": 7, "samples": 32, "windows": 6}
 _TARGET = 0.5
 _ARMS = ("default", "wide", "fitted", "real, fitted part")
 

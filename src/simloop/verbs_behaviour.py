@@ -39,7 +39,7 @@ LEAST_SHOWN = 0.2
 LENGTH, FIRST, FEWEST = 24.0, 0.6, 5
 #: of a method, where nobody says it
 OPTIONS: dict[str, dict[str, Any]] = {
-    "simopt": {"iterations": 10, "samples": 48, "windows": 8, "horizon": LENGTH, "covariance": "scaled"},
+    "simopt": {"iterations": 10, "samples": 48, "windows": 8, "horizon": LENGTH},
     "cem": {"iterations": 8, "samples": 48, "windows": 8, "elite": 0.2, "horizon": LENGTH},
     "posterior": {"simulations": 600, "windows": 12, "horizon": LENGTH},
 }

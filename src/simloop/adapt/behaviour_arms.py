@@ -25,7 +25,7 @@ from simloop.parameters import Array
 from simloop.randomness import stream
 
 #: rows of each distribution
-DRAWS = 8
+DRAWS = 16
 _MOST = 1200
 #: the arm that the others are divided by
 DEFAULT = "default"
