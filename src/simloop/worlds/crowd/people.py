@@ -3,9 +3,9 @@
     values = dict(zip(space(PEOPLE).names, space(PEOPLE).default))
     traits = draw_traits(values, 40, stream(7, "people"))                 # (40, len(TRAITS))
 
-Speeds are normal with Weidmann's mean and spread (Transporttechnik der Fussgaenger, 1993: 1.34 and 0.26 m/s), and a
-body covers 0.13 m2 (Weidmann: 0.085 to 0.14 m2). Sizes of groups follow Moussaid et al. (PLoS ONE 5(4), 2010), where
-about half of the people in a street walk in groups, most of them in pairs. All other ranges were set by hand.
+Speeds are normal with Weidmann's mean and spread (Transporttechnik der Fussgaenger, 1993: 1.34 and 0.26 m/s). That
+people in streets walk in groups, most of them in pairs, is what Moussaid et al. found (PLoS ONE 5(4), 2010). All
+other defaults, and all ranges, were set by hand.
 
 A person takes the same random numbers whatever the parameters are: a crowd with a mean speed of 1.2 m/s is the one of
 1.3 m/s, slower.

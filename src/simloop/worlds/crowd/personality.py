@@ -10,9 +10,10 @@ preferred speed m/s. Here each is taken beside their default walker's (15 m, 30 
 numbers are those of their simulator, and only what differs says something of people.
 
 Two departures. A body does not grow with its owner's shyness: what their radius adds is room around the body
-(`space`). How many neighbours are heeded is not a trait of this world, and is left out. The numbers were written down
-without the paper's text at hand: those of speed and radius agree with what its text says of each word, the horizons
-of impulsive and tense walkers have not been compared with it.
+(`space`). How many neighbours are heeded is not a trait of this world, and is left out.
+
+The paper's text was not at hand when the numbers were written down: none has been compared with it. Take them for an
+order (who is faster, who keeps farther off), not for measurements.
 """
 
 from __future__ import annotations
