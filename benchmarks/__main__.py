@@ -25,6 +25,8 @@ NAMES = (
     "driving_steps",
     "crowd_speed",
     "crowd_bottleneck",
+    "eth_ucy",
+    "crowd_policy",
     "wall_clock",
     "frames",
     "detector",

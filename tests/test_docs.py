@@ -22,6 +22,7 @@ PAGES = [p for p in [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md"] 
 NEEDS = {
     "<!-- needs recordings -->": "double-pendulum/design-c1/all",
     "<!-- needs donkeycar-tub -->": "donkeycar-tub/all",
+    "<!-- needs eth-ucy -->": "eth-ucy/hotel",
 }
 #: verbs that hold verbs of their own
 GROUPS = ("data",)

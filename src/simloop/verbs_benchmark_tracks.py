@@ -192,10 +192,9 @@ def read_contestants(folders: Sequence[Path]) -> list[Contestant]:
 
 def _read_predictor(folder: Path) -> Predictor:
     need(("torch", "safetensors"), "a predictor", "learn")
-    from importlib import import_module
+    from simloop.learn.predictor_model import PredictorModel
 
-    model: Predictor = import_module("simloop.learn.prediction").PredictorModel.load(folder / POLICY)
-    return model
+    return PredictorModel.load(folder / POLICY)
 
 
 def _note(configuration: dict[str, Any]) -> str:
