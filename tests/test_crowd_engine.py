@@ -75,6 +75,34 @@ def test_under_orca_no_body_overlaps_or_passes_a_wall_in_any_scenario(name: str)
     assert batch.overlaps[0] == 0
 
 
+@pytest.mark.parametrize("model", ["social-force", "collision-free-speed"])
+def test_no_model_lets_bodies_into_walls_in_any_scenario(model: str) -> None:
+    scenes = [make_scene(name, {}, stream(12, "scene", name)) for name in SCENARIOS]
+    batch = Batch(scenes, model=model)
+    for _ in range(100):
+        batch.step()
+        for k, one in enumerate(scenes):
+            at = np.arange(batch.offsets[k], batch.offsets[k + 1])
+            at = at[batch.active[at]]
+            for wall in one.walls:
+                assert (_wall_distance(batch.position[at], wall) - batch.traits[at, 1]).min(initial=1) > -1e-9
+
+
+def test_people_on_a_circle_change_places() -> None:
+    """Forty people swap places on a circle of 8 m under ORCA, the worst case for a symmetric rule: all arrive."""
+    angle = 2 * np.pi * np.arange(40) / 40
+    places = 8 * np.column_stack([np.cos(angle), np.sin(angle)])
+    one = dataclasses.replace(
+        scene([(0, 0)] * 40, [(0, 0)] * 40, traits=people(40, wander=0.05)), starts=places, routes=-places[:, None]
+    )
+    batch = Batch([one])
+    while not batch.done.all() and batch.time[0] < 120:
+        batch.step()
+    assert np.isfinite(batch.arrived).all()
+    assert batch.overlaps[0] == 0
+    assert batch.arrived.min() > 15.7 / 1.3
+
+
 @pytest.mark.parametrize("model", MODELS)
 def test_nobody_is_pressed_through_a_wall(model: str) -> None:
     """Forty people want to walk through a closed wall, for 20 s."""

@@ -7,7 +7,8 @@ import math
 import numpy as np
 
 from simloop.worlds.crowd.compiled import compiled
-from simloop.worlds.crowd.orca import best_velocity, person_line
+from simloop.worlds.crowd.linear_program import best_velocity
+from simloop.worlds.crowd.orca import person_line
 
 #: m, that ORCA adds to every radius, and the part of an avoidance that each takes on
 _MARGIN, _SHARE = 0.01, 0.5
