@@ -77,6 +77,15 @@ def test_count_and_speed_are_those_asked_for() -> None:
     assert len(people(scene())) == 0
 
 
+def test_what_is_seen_first_is_where_walks_begin() -> None:
+    """A still shows everybody where the tracks begin, though nobody has walked yet."""
+    made = scene(**{"pedestrians.count": 12, "danger.kind": 3, "traffic.count": 2})
+    first = made.places(0.0).copy()
+    assert "tracks" not in vars(made)
+    np.testing.assert_allclose(first, made.tracks[:, 0], atol=1e-9)
+    np.testing.assert_allclose(first[:, :2], made.places(1e-9)[:, :2], atol=1e-6)
+
+
 def test_the_same_stream_gives_the_same_walks() -> None:
     """Scenes are the same bytes again; nobody of thirty is inside another."""
     made, again = (scene(**{"pedestrians.count": 30}) for _ in range(2))

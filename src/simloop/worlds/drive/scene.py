@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from simloop.parameters import Array
 from simloop.worlds.drive.parameters import CENTRES, DANGERS
 from simloop.worlds.drive.road import Road, closed_road, open_road
-from simloop.worlds.drive.street import Walker, walk_beside
+from simloop.worlds.drive.street import Pavements, Walker
 
 #: what a thing may be; a scene's `kinds` are places in it
 KINDS = ("car", "pedestrian", "cone", "barrier", "building", "clutter")
@@ -66,13 +66,15 @@ class Scene:
         line_width, dash, gap: m.
         kerb: whether there is one along both sides.
         kinds: (n,) places in `KINDS`.
-        tracks: (n, T, 3) x, y, m, and heading, rad, of each thing every `TICK` s; T is 1 where nothing moves. After its
-            last place a thing stays there.
+        known: (n, T, 3) x, y, m, and heading, rad, of each thing every `TICK` s; T is 1 where nothing moves. After its
+            last place a thing stays there. Of people who walk beside the road it is the first place alone (`tracks`).
         parts: what they are made of.
         ice: (k, 3) from and to how far along the road, m, there is ice, and its grip beside the road's.
         line: (points of the road,) m, how far to the left of the road's middle an expert wants to drive.
         danger: place in `DANGERS`.
         danger_at: m along the road where it happens; NaN where there is none.
+        people: who walk beside the road; None: nobody.
+        walkers: (m,) the things that they are.
     """
 
     road: Road
@@ -83,18 +85,37 @@ class Scene:
     gap: float
     kerb: bool
     kinds: NDArray[np.int64]
-    tracks: Array
+    known: Array
     parts: Parts
     ice: Array
     line: Array
     danger: int = 0
     danger_at: float = float("nan")
+    people: Pavements | None = None
+    walkers: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         return len(self.kinds)
 
+    @cached_property
+    def tracks(self) -> Array:
+        """(n, T, 3) x, y, m, and heading, rad, of each thing every `TICK` s; after its last place it stays there.
+
+        People walk when this is asked for the first time: a still does not need it.
+        """
+        if self.people is None:
+            return self.known
+        walks = np.stack(self.people.walks(TICK))
+        length = max(self.known.shape[1], walks.shape[1])
+        last = np.minimum(np.arange(length), self.known.shape[1] - 1)
+        tracks = self.known[:, last]
+        tracks[list(self.walkers)] = walks[:, np.minimum(np.arange(length), walks.shape[1] - 1)]
+        return tracks
+
     def places(self, time: float) -> Array:
         """(n, 3) x, y, m, and heading, rad, of the things `time` s after the scene's start."""
+        if time <= 0:
+            return self.known[:, 0]
         last = self.tracks.shape[1] - 1
         at = min(max(time / TICK, 0.0), float(last))
         low = min(int(at), max(last - 1, 0))
@@ -147,12 +168,12 @@ def make_scene(
         ice = np.array([[at, at + rng.uniform(8, 25), values["danger.grip"]]])
     elif danger != "none":
         line = things.add_danger(danger, at, values, rng, line)
-    things.walk(rng)  # the last, so that people leave all else as it is
+    people = things.walk(rng)  # the last, so that people leave all else as it is
     return Scene(
         road=road, centre=_centre(road, values), edge=int(values["lines.edge"]), line_width=values["lines.width"],
         dash=values["lines.dash"], gap=values["lines.gap"], kerb=bool(values["kerb.there"]), kinds=things.kinds,
-        tracks=things.tracks, parts=things.parts, ice=ice, line=line, danger=DANGERS.index(danger),
-        danger_at=at if danger != "none" else float("nan"),
+        known=things.known, parts=things.parts, ice=ice, line=line, danger=DANGERS.index(danger),
+        danger_at=at if danger != "none" else float("nan"), people=people, walkers=things.walkers,
     )  # fmt: skip
 
 
@@ -192,7 +213,7 @@ class _Things:
         return np.array(self._kinds, dtype=np.int64)
 
     @property
-    def tracks(self) -> Array:
+    def known(self) -> Array:
         longest = max((len(t) for t in self._tracks), default=1)
         out = np.zeros((len(self._tracks), longest, 3))
         for i, track in enumerate(self._tracks):
@@ -298,11 +319,18 @@ class _Things:
         self._walkers[len(self._kinds)] = walker
         self.add("pedestrian", np.zeros(3), parts)
 
-    def walk(self, rng: np.random.Generator) -> None:
-        """Let the people walk among one another."""
-        walks = walk_beside(self._road, list(self._walkers.values()), rng, seconds=LASTS, tick=TICK)
-        for thing, walk in zip(self._walkers, walks, strict=True):
-            self._tracks[thing] = walk
+    @property
+    def walkers(self) -> tuple[int, ...]:
+        return tuple(self._walkers)
+
+    def walk(self, rng: np.random.Generator) -> Pavements | None:
+        """Put the people where they begin; return who walks, if anybody does."""
+        if not self._walkers:
+            return None
+        people = Pavements(self._road, list(self._walkers.values()), rng, seconds=LASTS)
+        for thing, first in zip(self._walkers, people.first, strict=True):
+            self._tracks[thing] = first[None]
+        return people
 
     def _own_lane(self) -> float:
         """m, the middle of the lane that is driven, from the road's middle."""

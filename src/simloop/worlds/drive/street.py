@@ -51,37 +51,55 @@ class Walker:
     steps_out: float = float("nan")
 
 
+class Pavements:
+    """Walkers beside a road; nobody takes a step before somebody asks where they are later.
+
+    Attributes:
+        first: (n, 3) x, y, m, and heading, rad, where each is at first.
+    """
+
+    def __init__(self, road: Road, walkers: Sequence[Walker], rng: np.random.Generator, *, seconds: float) -> None:
+        """Put people where they begin.
+
+        Args:
+            road: the road.
+            walkers: who walks.
+            rng: of what they are like, and of how they stray.
+            seconds: how long they walk.
+        """
+        self._road, self._walkers, self._seconds = road, list(walkers), seconds
+        self._scene = _street(road, walkers, rng, seconds)
+        self._seed = int(rng.integers(1 << 31))
+        starts, ahead = self._scene.starts, self._scene.routes[:, 0] - self._scene.starts
+        turn = np.where([w.speed > 0 for w in walkers], np.arctan2(ahead[:, 1], ahead[:, 0]), 0.0)
+        place, heading, _ = road.at(starts[:, 0], starts[:, 1])
+        self.first = np.column_stack([place, heading + turn])
+
+    def walks(self, tick: float) -> list[Array]:
+        """Where people are: one (T, 3), x, y, m, and heading, rad, for each, every `tick` s."""
+        from simloop.worlds.crowd.engine import Batch
+
+        steered = np.array([np.isfinite(w.steps_out) for w in self._walkers])
+        batch = Batch([self._scene], dt=STEP, seed=self._seed, steered=steered, threads=1)
+        steps = round(self._seconds / STEP)
+        places = np.empty((steps + 1, len(self._walkers), 3))
+        told = np.zeros((len(self._walkers), 2)) if steered.any() else None
+        who = [(i, self._walkers[i]) for i in np.flatnonzero(steered).tolist()]
+        for k in range(steps + 1):
+            places[k, :, :2], places[k, :, 2] = batch.position, batch.heading
+            for i, walker in who:
+                assert told is not None
+                told[i] = (_where(self._road, walker, (k + 1) * STEP) - batch.position[i]) / STEP
+            batch.step(told)
+        time = np.arange(0, self._seconds, tick)
+        return [_on_road(self._road, places[:, i], time, w) for i, w in enumerate(self._walkers)]
+
+
 def walk_beside(
     road: Road, walkers: Sequence[Walker], rng: np.random.Generator, *, seconds: float, tick: float
 ) -> list[Array]:
-    """Where people are: one (T, 3), x, y, m, and heading, rad, for each walker, every `tick` s for `seconds`.
-
-    Args:
-        road: the road.
-        walkers: who walks.
-        rng: of what they are like, and of how they stray.
-        seconds: how long.
-        tick: s, between two places.
-    """
-    from simloop.worlds.crowd.engine import Batch
-
-    if not walkers:
-        return []
-    scene = _street(road, walkers, rng, seconds)
-    steered = np.array([np.isfinite(w.steps_out) for w in walkers])
-    batch = Batch([scene], dt=STEP, seed=int(rng.integers(1 << 31)), steered=steered, threads=1)
-    steps = round(seconds / STEP)
-    places = np.empty((steps + 1, len(walkers), 3))
-    told = np.zeros((len(walkers), 2)) if steered.any() else None
-    who = [(i, walkers[i]) for i in np.flatnonzero(steered).tolist()]
-    for k in range(steps + 1):
-        places[k, :, :2], places[k, :, 2] = batch.position, batch.heading
-        for i, walker in who:
-            assert told is not None
-            told[i] = (_where(road, walker, (k + 1) * STEP) - batch.position[i]) / STEP
-        batch.step(told)
-    time = np.arange(0, seconds, tick)
-    return [_on_road(road, places[:, i], time, walkers[i]) for i in range(len(walkers))]
+    """Where walkers are every `tick` s for `seconds`: one (T, 3), x, y, m, and heading, rad, for each."""
+    return Pavements(road, walkers, rng, seconds=seconds).walks(tick)
 
 
 def _street(road: Road, walkers: Sequence[Walker], rng: np.random.Generator, seconds: float) -> Scene:
