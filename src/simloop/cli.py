@@ -347,7 +347,8 @@ def train(
     learner: Annotated[
         str | None,
         typer.Option(
-            help=f"{', '.join(_LEARNERS[:-1])} or {_LEARNERS[-1]} (by default ppo); of a dataset: detector or driver."
+            help=f"{', '.join(_LEARNERS[:-1])} or {_LEARNERS[-1]} (by default ppo); of a dataset: detector, driver or"
+            " predictor."
         ),
     ] = None,
     distribution: Annotated[
@@ -370,6 +371,10 @@ def train(
         str | None,
         typer.Option(help="How a driver adapts to them: adabn, coral, dann, translation, or auto, which chooses."),
     ] = None,
+    real: Annotated[
+        list[str] | None,
+        typer.Option(help="Real tracks that a predictor learns from besides, as eth-ucy/zara1/train; may be repeated."),
+    ] = None,
     option: Annotated[
         list[str] | None, typer.Option(help="An option of the learner, as name=value; may be repeated.")
     ] = None,
@@ -390,13 +395,18 @@ def train(
         task = cli_crowd.walking_task(task, scenario)
     else:
         cli_crowd.refuse_of_crowd(scenario=scenario)
-    if learner == "driver" or (Path(world) / MANIFEST).exists():
+    if learner in ("driver", "predictor") or (Path(world) / MANIFEST).exists():
         _of_policies_alone(f"{world} is a dataset", task=task, distribution=distribution, begin_from=begin_from)
     if learner == "driver":
         _train_driver(Path(world), output, pairs, steps, unlabelled, adaptation, seed, resume, json=json)
         return
     if unlabelled is not None or adaptation is not None:
         raise InputError("--unlabelled and --adaptation are of --learner driver")
+    if learner == "predictor":
+        _train_predictor(world, output, pairs, steps, real or [], seed, resume, json=json)
+        return
+    if real:
+        raise InputError("--real is of --learner predictor")
     if (Path(world) / MANIFEST).exists():
         _train_detector(Path(world), output, learner, pairs, steps, seed, resume, json=json)
         return
@@ -443,6 +453,21 @@ def _train_detector(
         result = train_detector(output, frames, made, seed=seed, resume=resume.value, progress=show)
     if json:
         terminal.print_json(result.to_dict())
+    else:
+        result.show()
+
+
+def _train_predictor(
+    tracks: str, output: Path, pairs: list[str], steps: int | None, real: list[str], seed: int, resume: ResumeChoice,
+    *, json: bool,
+) -> None:  # fmt: skip
+    from simloop.verbs_predictor import predictor_of, train_predictor
+
+    made = predictor_of(pairs, steps)
+    with terminal.shown_warnings() as warned, terminal.progress() as show:
+        result = train_predictor(output, tracks, made, real=real, seed=seed, resume=resume.value, progress=show)
+    if json:
+        terminal.print_json({**result.to_dict(), "warnings": warned})
     else:
         result.show()
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 _SEEN, _AHEAD, _KNOWN = 8, 12, 4
 
 
-class PathNetwork(nn.Module):
+class PathNetwork(nn.Module):  # type: ignore[misc]
     """Paths ahead, (B, 12, 2) and (B, K, 12, 2), m."""
 
     def __init__(self, width: int, paths: int) -> None:
