@@ -18,6 +18,7 @@ from simloop.parameters import Array
 from simloop.targets import catalogue
 from simloop.targets.tracks import CHANNELS, track_set
 from simloop.trajectories import TrajectorySet
+from simloop.verbs_benchmark_tracks import seen_sets
 
 
 def _real(name: str) -> Windows:
@@ -231,3 +232,12 @@ def test_one_pedestrian_is_said_to_be_too_few(tmp_path: Path) -> None:
     folder = _written(tmp_path / "alone", people=1)
     done = CliRunner().invoke(app, ["benchmark", str(folder)])
     assert "no two people are there together for 20 rows (8 s)" in str(done.exception)
+
+
+def test_who_learned_from_what_is_scored_is_named() -> None:
+    """A set's training part holds the recordings of all other sets, and its test is its own."""
+    sets = ["eth", "hotel", "univ", "zara1", "zara2"]
+    assert seen_sets(["eth-ucy/hotel/train", "eth-ucy/hotel/val"], sets) == ["eth", "univ", "zara1", "zara2"]
+    assert seen_sets(["eth-ucy/hotel"], sets) == ["hotel"]
+    assert seen_sets(["my-tracks.txt"], sets) == []
+    assert seen_sets(["eth-ucy/hotel/train"], ["hotel"]) == []

@@ -17,7 +17,7 @@ def benchmark(
         typer.Argument(
             metavar="TARGET",
             help="Images or tracks of 'simloop targets' (donkeycar-tub, eth-ucy); a Donkeycar tub, a folder of images"
-            " with or without a CSV of angles; or files of pedestrian tracks.",
+            " with or without a CSV of angles; or pedestrian tracks, files or a dataset.",
         ),
     ],
     model: Annotated[
@@ -53,14 +53,15 @@ def benchmark(
     Models that steer are scored on images: donkeycar-tub, a Donkeycar tub, or a folder of images with or without a CSV
     of angles. Without labels nothing is scored: then it shows what they say.
 
-    Models that predict where people walk are scored on tracks: eth-ucy (its five sets), eth-ucy/hotel, or your own
-    files (txt, CSV, TrajNet++ ndjson, PedPy text), in every variant of the field's measures.
+    Models that predict where people walk are scored on tracks, in every variant of the field's measures: eth-ucy (its
+    five sets), eth-ucy/hotel, your own files (txt, CSV, TrajNet++ ndjson, PedPy text), or a dataset of simulated ones.
 
     Models whose runs differ in the seed alone are one row.
     """
+    from simloop.data.plan import holds_tracks
     from simloop.targets.tracks import means_tracks
 
-    if means_tracks(images):
+    if means_tracks(images) or holds_tracks(Path(images)):
         _benchmark_tracks(images, model or [], {"--train": train, "--calibrate": calibrate or None,
                           "--columns": columns}, unit, frame, samples, output, seed, json)  # fmt: skip
         return

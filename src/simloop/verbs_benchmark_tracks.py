@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from simloop.errors import InputError, count, need
 from simloop.progress import Progress, silent
 from simloop.runs import POLICY
 from simloop.targets import catalogue
+from simloop.targets.eth_ucy import TESTED
 from simloop.targets.tracks import track_set
 from simloop.verbs_benchmark import grouped_runs
 
@@ -169,7 +170,8 @@ def short(value: float, signed: bool = False) -> str:
 def sets_of(name: str, unit: str, frame: float | None) -> tuple[dict[str, Windows], str]:
     """Windows by set, and where they are from: an entry's test sets, one of them, a dataset, or someone's own files."""
     from simloop.benchmark.prediction import cut_windows
-    from simloop.targets.eth_ucy import TESTED
+    from simloop.data.plan import holds_tracks
+    from simloop.data.tracks import load_tracks
 
     entry = None if name.startswith((".", "/")) else catalogue.entries().get(name.partition("/")[0])
     if entry is not None and not (name.endswith("/") and Path(name).is_dir()):
@@ -178,14 +180,19 @@ def sets_of(name: str, unit: str, frame: float | None) -> tuple[dict[str, Window
             raise InputError(f"--unit and --frame are about your own tracks; {name!r} says both itself")
         sets = {part: cut_windows(track_set(f"{entry.name}/{part}"), least=1) for part in parts}
         return sets, "real recordings"
+    if holds_tracks(Path(name)):
+        return {Path(name).name or name: cut_windows(load_tracks(name), least=1)}, "simulated"
     tracks = track_set(name, unit=unit, frame=frame)
     return {Path(name).name or name: cut_windows(tracks, least=1)}, "recordings, as their owner says"
 
 
-def read_contestants(folders: Sequence[Path]) -> list[Contestant]:
-    """The predictors of runs; runs that differ in the seed alone are one, in several seeds."""
+def read_contestants(folders: Sequence[Path], sets: Iterable[str] = ()) -> list[Contestant]:
+    """The predictors of runs; runs that differ in the seed alone are one, in several seeds.
+
+    `sets` are those of ETH and UCY that are scored: who learned from their recordings is noted.
+    """
     return [
-        Contestant(name, tuple(_read_predictor(f) for f in group), _note(configuration))
+        Contestant(name, tuple(_read_predictor(f) for f in group), _note(configuration, list(sets)))
         for name, group, configuration in grouped_runs(folders, "predictor")
     ]
 
@@ -197,15 +204,32 @@ def _read_predictor(folder: Path) -> Predictor:
     return PredictorModel.load(folder / POLICY)
 
 
-def _note(configuration: dict[str, Any]) -> str:
-    """What a predictor learned from, as far as its run says."""
+def _note(configuration: dict[str, Any], sets: Sequence[str]) -> str:
+    """What a predictor learned from, as far as its run says, and which of the scored recordings it has seen."""
     parts = []
     dataset, real = configuration.get("dataset"), configuration.get("real")
     if isinstance(dataset, dict) and "frames" in dataset:
         parts.append(f"learned from {count(int(dataset['frames']), 'simulated scene')}")
     if real:
-        parts.append(f"learned from real tracks: {', '.join(real) if isinstance(real, list) else real}")
+        names = [str(n) for n in real] if isinstance(real, list) else [str(real)]
+        parts.append(f"learned from real tracks: {', '.join(names)}")
+        if seen := seen_sets(names, sets):
+            parts.append(f"HAS SEEN recordings of what is scored: {', '.join(seen)}")
     return "; ".join(parts)
+
+
+def seen_sets(learned: Sequence[str], sets: Sequence[str]) -> list[str]:
+    """Which of the sets of ETH and UCY have recordings in the parts that somebody learned from.
+
+    "eth-ucy/hotel/train" has recordings of all sets but hotel; "eth-ucy/hotel" is hotel's test itself.
+    """
+    seen: set[str] = set()
+    for name in learned:
+        entry, _, part = name.partition("/")
+        own, _, rest = part.partition("/")
+        if entry == "eth-ucy":
+            seen |= set(TESTED) - {own} if rest else {own}
+    return [s for s in sets if s in seen]
 
 
 def run_track_benchmark(
@@ -233,8 +257,9 @@ def run_track_benchmark(
     """
     if page is not None and page.suffix.lower() not in (".html", ".htm"):
         raise InputError(f"{page}: the name of the page ends in .html")
-    contestants = read_contestants(folders)
     sets, provenance = sets_of(name, unit, frame)
+    scored = sets if provenance == "real recordings" else ()
+    contestants = read_contestants(folders, scored)
     found = benchmark_tracks(sets, contestants, samples=samples, seed=seed, progress=progress)
     result = TrackBenchmarkResult(found, name, provenance, page)
     if page is not None:

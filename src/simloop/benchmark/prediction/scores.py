@@ -158,7 +158,12 @@ def collisions(predicted: Array, windows: Windows) -> Array:
         if not len(first):
             continue
         own = paths[a:b]
-        near = _nearest(own[first] - own[second]) < TOUCH
+        apart = own[first] - own[second]
+        longest = np.sqrt(np.square(np.diff(own, axis=2)).sum(-1).max(-1))
+        reach = TOUCH + longest[first] + longest[second]  # farther than that at all steps is too far between them
+        maybe = np.square(apart).sum(-1).min(-1) < np.square(reach)
+        near = np.zeros(maybe.shape, dtype=np.bool_)
+        near[maybe] = _nearest(apart[maybe]) < TOUCH
         hit = np.zeros((b - a, predicted.shape[1]), dtype=np.bool_)
         for ends in (first, second):
             np.logical_or.at(hit, ends[near.any(axis=1)], near[near.any(axis=1)])
