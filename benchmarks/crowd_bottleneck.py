@@ -21,7 +21,7 @@ from simloop.worlds.crowd.models import MODELS
 from simloop.worlds.crowd.scenarios import make_scene
 
 _WIDTHS, _SEEDS, _PEOPLE, _LONGEST = (0.8, 1.0, 1.2, 1.6, 2.0), 3, 120, 300.0
-_RECOMMENDED, _TARGET = "collision-free-speed", (1.2, 1.9)
+RECOMMENDED, _TARGET = "collision-free-speed", (1.2, 1.9)
 _JAM = 10.0  # s
 
 
@@ -30,17 +30,17 @@ def run() -> None:
     rows, flows, jams = [], [], 0
     for model in MODELS:
         for width in _WIDTHS:
-            found = [_passed(model, width, seed) for seed in range(_SEEDS)]
+            found = [passed(model, width, seed) for seed in range(_SEEDS)]
             low, mean, high = (f([flow for flow, _, _ in found]) for f in (min, np.mean, max))
             jammed = sum(jam for _, jam, _ in found)
             rows.append([model, f"{width:g}", f"{mean:.2f}", f"{low:.2f} to {high:.2f}", str(jammed),
                          str(sum(overlaps for _, _, overlaps in found))])  # fmt: skip
-            if model == _RECOMMENDED:
+            if model == RECOMMENDED:
                 flows += [flow for flow, _, _ in found]
                 jams += jammed
     show(["model", "width, m", "flow, 1/(m s)", f"of {_SEEDS} scenes", "jams", "overlaps, pairs x steps"], rows)
     met = not jams and min(flows) >= _TARGET[0] and max(flows) <= _TARGET[1]
-    print(f"\nrecommended: {_RECOMMENDED}, {min(flows):.2f} to {max(flows):.2f} /(m s), {jams} jams of {len(flows)}"
+    print(f"\nrecommended: {RECOMMENDED}, {min(flows):.2f} to {max(flows):.2f} /(m s), {jams} jams of {len(flows)}"
           f" (target {_TARGET[0]} to {_TARGET[1]}, no jam): {'met' if met else 'missed'}")  # fmt: skip
 
 
@@ -55,7 +55,7 @@ def pedpy_tracks(tracks: TrajectorySet, episode: int = 0) -> pd.DataFrame:
     )
 
 
-def _passed(model: str, width: float, seed: int) -> tuple[float, int, int]:
+def passed(model: str, width: float, seed: int) -> tuple[float, int, int]:
     """Specific flow 1/(m s), whether it jammed, and overlaps, of one scene."""
     import pedpy
 

@@ -12,6 +12,7 @@ import pytest
 from scipy.spatial.distance import pdist, squareform
 from scipy.stats import kstest
 
+from benchmarks.crowd_bottleneck import RECOMMENDED, passed
 from simloop.errors import InputError
 from simloop.randomness import stream
 from simloop.worlds.crowd.channels import TRAIT
@@ -124,6 +125,15 @@ def test_arrivals_are_a_poisson_stream() -> None:
     """People who are alone come at exponential intervals of the mean that the flow says."""
     scene = make_scene("corridor", {"people.count": 2000, "people.flow": 2.0, "groups.share": 0}, stream(8))
     assert kstest(np.diff(scene.begins), "expon", args=(0, 0.5)).pvalue > 0.01
+
+
+@pytest.mark.parametrize("width", [0.8, 1.2])
+def test_the_recommended_model_passes_bottlenecks_as_people_do(width: float) -> None:
+    """The collision-free speed model never jams, and its specific flow is that of experiments, 1.2 to 1.9 /(m s)."""
+    flow, jam, overlaps = passed(RECOMMENDED, width, 5)
+    assert 1.2 < flow < 1.9
+    assert not jam
+    assert not overlaps
 
 
 def test_ways_are_the_shortest_round_an_obstacle() -> None:

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from scipy.stats import kstest
 from shapely import LineString, Point, Polygon
 
-from benchmarks.crowd_bottleneck import pedpy_tracks
+from benchmarks.crowd_bottleneck import RECOMMENDED, pedpy_tracks
 from simloop.parameters import Array
 from simloop.randomness import stream
 from simloop.trajectories import TrajectorySet
@@ -29,7 +29,6 @@ from simloop.worlds.crowd.scene import Scene
 from simloop.worlds.spreads import space
 
 MODELS = ("orca", "collision-free-speed")
-RECOMMENDED = "collision-free-speed"
 _SPACE = space([*TABLE, *PEOPLE])
 
 
