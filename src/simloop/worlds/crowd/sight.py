@@ -86,14 +86,19 @@ class Sight:
         """Forget the past of those (N,): they begin anew."""
         self._known &= ~who
 
-    def look(self) -> Array:
-        """Perceive the present, and return everything (N, WIDTH); zeros of who is not there."""
+    def look(self, *, again: bool = False) -> Array:
+        """Perceive the present, and return everything (N, WIDTH); zeros of who is not there.
+
+        Args:
+            again: whether no time has passed since the last look, but people or goals have been replaced.
+        """
         b = self._batch
         cast_rays(
             0, len(b.scenes), b.offsets, b.position, b.heading, b.active,
             np.ascontiguousarray(b.traits[:, TRAIT["radius"]]), *b.walls, FAN, REACH, self._now,
         )  # fmt: skip
-        self.seen[:, 1:] = self.seen[:, :-1]
+        if not again:
+            self.seen[:, 1:] = self.seen[:, :-1]
         self.seen[:, 0] = self._now
         new = b.active & ~self._known
         self.seen[new] = self._now[new, None]

@@ -32,6 +32,7 @@ from simloop.randomness import stream
 from simloop.worlds.crowd.channels import TRAIT
 from simloop.worlds.crowd.compiled import compiled
 from simloop.worlds.crowd.engine import Batch
+from simloop.worlds.crowd.models import Model
 from simloop.worlds.crowd.scenarios import make_scene
 from simloop.worlds.crowd.scene import Scene
 from simloop.worlds.crowd.sight import WIDTH, Sight, walked
@@ -98,8 +99,9 @@ class Walkers(gym.vector.VectorEnv[Any, Any, Any]):
         self.seed = seed
         self.parameters = np.zeros((n, len(self.randomization.space)))
         self._next = count
-        self._batch = Batch([self._scene(k, k) for k in range(count)], model="orca", dt=self.task.decision_dt,
-                            seed=seed, steered=np.ones(n, dtype=bool))  # fmt: skip
+        self._told = np.zeros((n, 2))
+        told = Model("told", inert=True, apart=True, choose=lambda _: self._told)
+        self._batch = Batch([self._scene(k, k) for k in range(count)], model=told, dt=self.task.decision_dt, seed=seed)
         self._sight, self._gap = Sight(self._batch), np.zeros(n)
         self._return, self._length = np.zeros(n), np.zeros(n, dtype=np.int64)
         self._legs = np.zeros(n, dtype=np.int64)
@@ -141,7 +143,8 @@ class Walkers(gym.vector.VectorEnv[Any, Any, Any]):
         b = self._batch
         there, target, heading = b.active.copy(), b.target.copy(), b.heading.copy()
         before = np.hypot(*(target - b.position).T)
-        b.step(walked(b, told))
+        self._told = walked(b, told)
+        b.step()
         reward = self._reward(there, before - np.hypot(*(target - b.position).T), b.heading - heading)
         arrived = there & np.isfinite(b.arrived)
         over = np.repeat(b.time >= self.task.seconds - 1e-9, self._each)
@@ -163,12 +166,12 @@ class Walkers(gym.vector.VectorEnv[Any, Any, Any]):
             self._return[ended], self._length[ended] = 0.0, 0
             self._sight.forget(over)
             self._legs[over] = 0
-            last = self._look()
+            last = self._look(again=True)
         self._seen = last
         return last.copy(), reward, terminated, truncated, infos | self._infos()
 
-    def _look(self) -> NDArray[np.float32]:
-        return self._sight.look().astype(np.float32)
+    def _look(self, *, again: bool = False) -> NDArray[np.float32]:
+        return self._sight.look(again=again).astype(np.float32)
 
     def _reward(self, there: NDArray[np.bool_], nearer: Array, turned: Array) -> Array:
         """Rewards (n,) of a step; 0 of who was not there."""
