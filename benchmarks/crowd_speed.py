@@ -21,7 +21,7 @@ from simloop.worlds.crowd.channels import TRAITS
 from simloop.worlds.crowd.engine import Batch
 from simloop.worlds.crowd.scene import Scene
 
-_DT, _DENSITY, _TURNS, _STEPS, _WARM = 0.1, 0.5, 5, 100, 30
+_DT, _DENSITY, _TURNS, _STEPS, _WARM = 0.1, 0.5, 5, 50, 20
 _PERSON = {"speed": 1.34, "radius": 0.2, "horizon": 5.0, "sight": 5.0, "share": 0.5}
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import os
 from collections.abc import Sequence
 
 import numpy as np
@@ -26,7 +25,7 @@ from simloop.worlds.crowd.grid import cell_room, find_near, sort_people
 from simloop.worlds.crowd.models import Model, get_model
 from simloop.worlds.crowd.projection import move
 from simloop.worlds.crowd.scene import Scene
-from simloop.worlds.crowd.threads import at_once
+from simloop.worlds.crowd.threads import at_once, cores
 
 Mask = NDArray[np.bool_]
 #: people in a batch from which on a second thread pays
@@ -91,7 +90,7 @@ class Batch:
         for name, mask in (("steered", self._steered), ("unseen", self._unseen)):
             if mask.shape != (n,):
                 raise InputError(f"{name} of a crowd of {n} people must have shape ({n},), got {mask.shape}")
-        self._threads = threads or len(os.sched_getaffinity(0))
+        self._threads = threads or cores()
         self._counting = True
         self._substeps = max(1, math.ceil(self.dt / self.model.substep - 1e-9))
         self._set_walls()
