@@ -70,5 +70,6 @@ def passed(model: str, width: float, seed: int) -> tuple[float, int, int]:
     flow = float(np.polyfit(time[part], count[part], 1)[0]) / width if part.sum() > 2 else 0.0
     steps = np.flatnonzero(np.diff(count, prepend=0) > 0)
     waited = np.diff(time[steps[count[steps] <= 0.8 * _PEOPLE]], prepend=0.0)
-    jam = bool(count.max(initial=0) < _PEOPLE or waited.max(initial=0) > _JAM)
+    arrived = np.array(tracks.meta["arrived"][0], dtype=float)
+    jam = bool(np.isnan(arrived).any() or waited.max(initial=0) > _JAM)
     return flow, int(jam), int(np.sum(tracks.meta["overlaps"]))
