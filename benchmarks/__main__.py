@@ -27,6 +27,7 @@ NAMES = (
     "crowd_bottleneck",
     "eth_ucy",
     "crowd_policy",
+    "crowdnav",
     "wall_clock",
     "frames",
     "detector",
