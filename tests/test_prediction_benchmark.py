@@ -15,10 +15,11 @@ from simloop.benchmark.prediction.scores import Tally, collisions, energy, tally
 from simloop.cli import app
 from simloop.errors import InputError
 from simloop.parameters import Array
+from simloop.runs import POLICY, Run
 from simloop.targets import catalogue
 from simloop.targets.tracks import CHANNELS, track_set
 from simloop.trajectories import TrajectorySet
-from simloop.verbs_benchmark_tracks import seen_sets
+from simloop.verbs_benchmark_tracks import run_track_benchmark, seen_sets
 
 
 def _real(name: str) -> Windows:
@@ -241,3 +242,24 @@ def test_who_learned_from_what_is_scored_is_named() -> None:
     assert seen_sets(["eth-ucy/hotel"], sets) == ["hotel"]
     assert seen_sets(["my-tracks.txt"], sets) == []
     assert seen_sets(["eth-ucy/hotel/train"], ["hotel"]) == []
+
+
+def test_runs_that_differ_in_the_seed_alone_are_one_row(tmp_path: Path) -> None:
+    """Predictors of runs are read, seeds are one row with the least and the most, and what they learned is said."""
+    pytest.importorskip("torch")
+    pytest.importorskip("safetensors")
+    from simloop.learn.predictor_model import PredictorModel, PredictorShape
+
+    shape = PredictorShape(width=8)
+    for seed in (0, 1):
+        made = {"predictor": {"options": {}, "seed": seed}, "real": ["eth-ucy/hotel/train"]}
+        with Run.open(tmp_path / f"walk-{seed}", made) as run:
+            PredictorModel(shape, [shape.network()]).save(run.folder / POLICY)
+    folder = _written(tmp_path / "my-tracks", seconds=30)
+    result = run_track_benchmark(str(folder), [tmp_path / "walk-0", tmp_path / "walk-1"], samples=20)
+    row = result.found.rows[0]
+    assert (row.name, row.seeds, row.model) == ("walk", 2, True)
+    assert row.note == "learned from real tracks: eth-ucy/hotel/train"
+    figure = row.figures["my-tracks"]["ADE"]
+    assert figure.seeds[0] <= figure.value <= figure.seeds[1]
+    assert len(row.worst) == 3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +45,24 @@ def test_the_catalogues_recordings_are_read_row_by_row() -> None:
     assert np.allclose(tracks.values, rows[:, 2:])
     assert len(_real("univ")) == 2
     assert len(_real("zara1/train")) == 7
+
+
+def test_data_get_fetches_a_part_and_checks_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files of a part come from the source's own layout; one that differs is not kept."""
+    _real("zara1")
+    source = tmp_path / "source"
+    shutil.copytree(catalogue.entries()["eth-ucy"].folder / "zara1" / "test", source / "zara1" / "test")
+    monkeypatch.setenv("SIMLOOP_DATA", str(tmp_path / "data"))
+    folder = catalogue.get("eth-ucy", split="zara1", url=f"{source.as_uri()}/")
+    assert [p.name for p in folder.rglob("*.txt")] == ["crowds_zara01.txt"]
+    assert len(track_set("eth-ucy/zara1").time) == 5153
+    with pytest.raises(InputError, match=r"the tracks 'eth-ucy/hotel' are not on this machine .*data get eth-ucy"):
+        track_set("eth-ucy/hotel")
+    file = folder / "zara1" / "test" / "crowds_zara01.txt"
+    file.chmod(0o644)
+    file.write_text("0 1 2 3\n")
+    with pytest.raises(InputError, match="differs from the published file"):
+        track_set("eth-ucy/zara1")
 
 
 @pytest.mark.parametrize("format", FORMATS)
