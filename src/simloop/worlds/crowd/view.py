@@ -22,7 +22,7 @@ from simloop.worlds.crowd.channels import TRAIT
 from simloop.worlds.crowd.scene import Scene
 
 if TYPE_CHECKING:
-    from PIL import Image, ImageDraw
+    from PIL import ImageDraw
 
 Colour = tuple[int, int, int]
 #: times that a picture is drawn larger
@@ -97,19 +97,21 @@ class View:
         self._low = (low + high) / 2 - room / 2
         self._room = room
         self._colours = _colours(self.scene)
-        self._ground = self._drawn_ground()
+        self._goals = self._pixels(np.unique(np.round(self.scene.goals, 1), axis=0)).tolist()
 
     def picture(self, moment: Moment) -> NDArray[np.uint8]:
         """(height, width, 3) the scene at a time."""
         from PIL import Image, ImageDraw
 
-        image = self._ground.copy()
-        if self.shown.density and len(moment.people):
+        image = Image.new("RGB", self.size, _PAPER)
+        if self.shown.density and len(moment.people):  # at the picture's own size: it has no edges
             heat, strength = self._heat(moment.position)
-            side = (round(self._room[0] * self._scale), round(self._room[1] * self._scale))
+            side = (round(self._room[0] * self._scale) // _FINE, round(self._room[1] * self._scale) // _FINE)
             mask = Image.fromarray(strength).resize(side, Image.Resampling.BILINEAR)
             image.paste(Image.fromarray(heat).resize(side, Image.Resampling.BILINEAR), (0, 0), mask)
+        image = image.resize((self.size[0] * _FINE, self.size[1] * _FINE), Image.Resampling.NEAREST)
         pen = ImageDraw.Draw(image)
+        self._draw_ground(pen)
         self._draw_lines(pen, self.scene.walls, _WALL, 3)
         if self.shown.trails:
             for person, trail in zip(moment.people, moment.trails, strict=True):
@@ -126,16 +128,11 @@ class View:
         xy = (places - self._low) * self._scale
         return np.stack([xy[..., 0], self._room[1] * self._scale - xy[..., 1]], axis=-1)
 
-    def _drawn_ground(self) -> Image.Image:
-        from PIL import Image, ImageDraw
-
-        image = Image.new("RGB", (self.size[0] * _FINE, self.size[1] * _FINE), _PAPER)
-        pen = ImageDraw.Draw(image)
+    def _draw_ground(self, pen: ImageDraw.ImageDraw) -> None:
         self._draw_lines(pen, self.scene.marks, _MARK, 2)
-        for x, y in self._pixels(np.unique(np.round(self.scene.goals, 1), axis=0)):
+        for x, y in self._goals:
             pen.line([(x - 6, y - 6), (x + 6, y + 6)], fill=_GOAL, width=3)
             pen.line([(x - 6, y + 6), (x + 6, y - 6)], fill=_GOAL, width=3)
-        return image
 
     def _draw_lines(self, pen: ImageDraw.ImageDraw, lines: Array, colour: Colour, width: int) -> None:
         for a, b in self._pixels(lines.reshape(-1, 2, 2)).tolist():
