@@ -11,7 +11,7 @@ import numpy as np
 
 from simloop import terminal
 from simloop.benchmark.prediction import MEASURES, Contestant, Predictor, TrackBenchmark, Windows, benchmark_tracks
-from simloop.benchmark.prediction.scores import TOUCH
+from simloop.benchmark.prediction.scores import SAMPLED, TOUCH
 from simloop.benchmark.prediction.table import BLOCK, MEAN, Figure, PredictorRow
 from simloop.errors import InputError, count, need
 from simloop.progress import Progress, silent
@@ -21,6 +21,8 @@ from simloop.targets.eth_ucy import TESTED
 from simloop.targets.tracks import track_set
 from simloop.verbs_benchmark import grouped_runs
 
+#: measures of the single prediction
+SINGLE = tuple(m for m in MEASURES if m not in SAMPLED)
 #: pairs of measures that papers write with a stroke between them
 PAIRS = {"single prediction": ("ADE", "FDE"), "least over samples, for each pedestrian": ("minADE", "minFDE")}
 
@@ -45,9 +47,12 @@ class TrackBenchmarkResult:
             terminal.table(
                 [*by_set_head(found)], [list(row) for row in by_set(found, pair)], title=title_of(title, found)
             )
-        terminal.table(["", *MEASURES], [list(r) for r in measured(found)], title=f"{overall(found)}, with intervals")
-        if rows := list(differences(found)):
-            terminal.table(["less constant velocity, paired", *MEASURES], [list(r) for r in rows])
+        for part in (SINGLE, SAMPLED):  # all in one are too wide for a terminal
+            rows = [list(r) for r in measured(found, part)]
+            terminal.table(["", *part], rows, title=f"{overall(found)}, with intervals")
+        for part in (SINGLE, SAMPLED):
+            if less := [list(r) for r in differences(found, part)]:
+                terminal.table(["less constant velocity, paired", *part], less)
         terminal.table(["every variant: ADE / FDE", *(r.name for r in found.rows)], [list(r) for r in variants(found)],
                        title=overall(found))  # fmt: skip
         for line in meaning(found):
@@ -89,24 +94,25 @@ def by_set(found: TrackBenchmark, pair: tuple[str, str]) -> Iterator[list[str]]:
         yield [named(row), *(" / ".join(short(own[m].value) for m in pair) for own in row.figures.values())]
 
 
-def measured(found: TrackBenchmark) -> Iterator[list[str]]:
-    """A row for each model: the measures of the mean with intervals; the last row is what people really did."""
+def measured(found: TrackBenchmark, measures: Sequence[str] = tuple(MEASURES)) -> Iterator[list[str]]:
+    """A row for each model: measures of the mean with intervals; beside collisions a row of what people really did."""
     at = whole(found)
     for row in found.rows:
-        yield [named(row), *(cell(row.figures[at][m]) for m in MEASURES)]
-    real = float(np.mean(list(found.real.values())))
-    yield ["real tracks", *("" for _ in list(MEASURES)[:-1]), short(real)]
+        yield [named(row), *(cell(row.figures[at][m]) for m in measures)]
+    if "collisions" in measures:
+        real = float(np.mean(list(found.real.values())))
+        yield ["real tracks", *(short(real) if m == "collisions" else "" for m in measures)]
 
 
-def differences(found: TrackBenchmark) -> Iterator[list[str]]:
+def differences(found: TrackBenchmark, measures: Sequence[str] = tuple(MEASURES)) -> Iterator[list[str]]:
     """A row for each model: it less the baseline of each measure, and on how many sets it is surely better."""
     at = whole(found)
     for row in found.rows:
         if not row.model:
             continue
-        yield [row.name, *(cell(found.difference(row, at, m), signed=True) for m in MEASURES)]
+        yield [row.name, *(cell(found.difference(row, at, m), signed=True) for m in measures)]
         if len(found.sets) > 1:
-            yield [f"{row.name}: sets on which it is less", *(_wins(found, row, m) for m in MEASURES)]
+            yield [f"{row.name}: sets on which it is less", *(_wins(found, row, m) for m in measures)]
 
 
 def _wins(found: TrackBenchmark, row: PredictorRow, measure: str) -> str:
