@@ -26,6 +26,7 @@ NAMES = (
     "crowd_speed",
     "crowd_bottleneck",
     "eth_ucy",
+    "prediction",
     "crowd_policy",
     "crowdnav",
     "wall_clock",
