@@ -16,6 +16,7 @@ from simloop.distributions import Distribution, Point
 from simloop.errors import InputError, unknown
 from simloop.parameters import Array, ParameterSpace
 from simloop.randomness import stream
+from simloop.worlds.crowd.maps import SUFFIXES
 from simloop.worlds.crowd.scenarios import SCENARIOS, make_scene
 from simloop.worlds.crowd.scene import Scene
 
@@ -43,14 +44,14 @@ class Draw:
 
 
 def scenarios_named(text: str) -> tuple[str, ...]:
-    """The scenarios of a comma-separated list of names; `all` is all of them."""
+    """The scenarios of a comma-separated list of names and files of maps; `all` is all that have names."""
     names = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
     if not names:
         raise InputError(f"no scenario is named (there are: all, {', '.join(SCENARIOS)})")
     if names == ("all",):
         return tuple(SCENARIOS)
     for name in names:
-        if name not in SCENARIOS:
+        if name not in SCENARIOS and not name.lower().endswith(SUFFIXES):
             raise unknown("scenario of world 'crowd':", name, ["all", *SCENARIOS])
     return names
 
