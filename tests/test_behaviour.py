@@ -245,7 +245,7 @@ def test_the_posterior_holds_the_hidden_behaviour(crossed: TrajectorySet) -> Non
     options = {"horizon": 24.0, "windows": 6, "simulations": 300}
     fit = get_method("posterior", options).fit(problem, prior, seed=1)
     rows = fit.distribution.sample(2000, stream(0, "test"))
-    # 90 people are a sample of their own, and of three 95 % intervals one missed: the spread of speeds, by 0.01 m/s
+    # 90 people are a sample of their own: the 95 % interval of the spread of speeds misses by 0.01 m/s
     away = (rows.mean(axis=0) - [_HIDDEN[name] for name in space.names]) / rows.std(axis=0)
     assert np.abs(away).max() < 4
     assert fit.diagnostics["spread over prior spread"]["people.speed"] < 0.3
