@@ -109,3 +109,17 @@ def test_bad_input() -> None:
         _SMALL.train(_straight(0))
     with pytest.raises(InputError, match="no predictor"):
         PredictorModel.load(Path("nowhere"))
+
+
+def test_samples_are_put_together_so_that_few_collide():
+    """Each person keeps its samples; two who may go left or right go where the other does not, in every sample."""
+    from simloop.learn.joint_samples import arranged
+
+    steps = np.linspace(0.3, 3.6, 12)
+    left, right = np.stack([steps, steps], axis=1), np.stack([steps, -steps], axis=1)
+    many = np.array([[left, right], [left, right]]) + np.zeros((2, 1, 1, 1))
+    found = arranged(many, np.array([[0.0, 0.0], [0.0, -0.6]]), np.array([0, 2]))
+    assert np.array_equal(found[0], many[0])
+    apart = np.abs(found[0] - found[1]).max(axis=(1, 2))
+    assert (apart > 1).all()
+    assert sorted(x.tobytes() for x in found[1]) == sorted(x.tobytes() for x in many[1])

@@ -112,15 +112,20 @@ class PredictorModel:
     def predict(self, windows: Windows, samples: int, rng: np.random.Generator) -> Array:
         """Where everybody will be, (n, samples, 12, 2) m; 1 asks for the single path.
 
-        Samples are drawn from the set, without repeats while there are others, for each person on its own.
+        Samples are drawn from the set, without repeats while there are others, for each person on its own; then they
+        are put together so that few people of a scene touch (`joint_samples.py`).
         """
         one, many = self._said(views_of(windows))
         if samples == 1:
             return one[:, None]
+        need(["numba"], "samples of people who walk together", "crowd")
+        from simloop.learn.joint_samples import arranged
+
         count = many.shape[1]
         rounds = [np.argsort(rng.random((len(many), count)), axis=1) for _ in range(-(-samples // count))]
         chosen = np.concatenate(rounds, axis=1)[:, :samples]
-        return np.take_along_axis(many, chosen[:, :, None, None], axis=1)
+        drawn = np.take_along_axis(many, chosen[:, :, None, None], axis=1)
+        return arranged(drawn, windows.observed[:, -1], windows.offsets)
 
     def _said(self, views: Views) -> tuple[Array, Array]:
         """(n, 12, 2) and (n, K, 12, 2), m: a member's share of the set is its first paths."""

@@ -1,0 +1,70 @@
+"""Samples of people who walk together: which sample of one goes with which of another, so that few collide.
+
+Each person's samples stay what they are: only their order changes, so whatever is said of one person alone, as the
+least distance among samples, is the same. Person by person, each sample of a scene gets the one of the person's samples
+that are left which touches the fewest of those who are in it already.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simloop.parameters import Array
+from simloop.worlds.crowd.compiled import compiled
+
+#: m, nearer than that counts as a touch: what scores collisions counts from 0.2 m on
+ROOM = 0.25
+
+
+def arranged(many: Array, last: Array, offsets: NDArray[np.int64]) -> Array:
+    """The samples (n, K, T, 2), m, in an order in which few people of a scene touch.
+
+    Args:
+        many: of each person, in any order.
+        last: (n, 2) m, where each is before the first step.
+        offsets: (S + 1,) first person of each scene, and n.
+    """
+    paths = np.concatenate([np.broadcast_to(last[:, None, None], (*many.shape[:2], 1, 2)), many], axis=2)
+    order = np.tile(np.arange(many.shape[1]), (len(many), 1))
+    _arrange(np.ascontiguousarray(paths), offsets, ROOM, order)
+    return np.take_along_axis(many, order[:, :, None, None], axis=1)
+
+
+@compiled
+def _arrange(paths, offsets, room, order):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Write which of a person's samples stands in which of the scene's, (n, K)."""
+    samples = paths.shape[1]
+    for s in range(len(offsets) - 1):
+        for i in range(offsets[s] + 1, offsets[s + 1]):
+            used = np.zeros(samples, np.bool_)
+            for k in range(samples):
+                best, fewest = -1, 1 << 30
+                for j in range(samples):
+                    if used[j]:
+                        continue
+                    touched = 0
+                    for o in range(offsets[s], i):
+                        if _touch(paths[i, j], paths[o, order[o, k]], room):
+                            touched += 1
+                            if touched >= fewest:
+                                break
+                    if touched < fewest:
+                        best, fewest = j, touched
+                        if touched == 0:
+                            break
+                order[i, k] = best
+                used[best] = True
+
+
+@compiled
+def _touch(a, b, room):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Whether two who walk straight between the places (T, 2) come nearer than `room` to each other."""
+    for t in range(len(a) - 1):
+        px, py = a[t, 0] - b[t, 0], a[t, 1] - b[t, 1]
+        ex, ey = a[t + 1, 0] - b[t + 1, 0] - px, a[t + 1, 1] - b[t + 1, 1] - py
+        part = min(max(-(px * ex + py * ey) / max(ex * ex + ey * ey, 1e-12), 0.0), 1.0)
+        x, y = px + part * ex, py + part * ey
+        if x * x + y * y < room * room:
+            return True
+    return False
