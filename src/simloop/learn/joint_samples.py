@@ -14,7 +14,9 @@ from simloop.parameters import Array
 from simloop.worlds.crowd.compiled import compiled
 
 #: m, nearer than that counts as a touch: what scores collisions counts from 0.2 m on
-ROOM = 0.25
+ROOM = 0.22
+#: how often everybody's order is made: at first of those before alone, then of all others
+_SWEEPS = 3
 
 
 def arranged(many: Array, last: Array, offsets: NDArray[np.int64]) -> Array:
@@ -35,26 +37,30 @@ def arranged(many: Array, last: Array, offsets: NDArray[np.int64]) -> Array:
 def _arrange(paths, offsets, room, order):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Write which of a person's samples stands in which of the scene's, (n, K)."""
     samples = paths.shape[1]
+    used, taken = np.empty(samples, np.bool_), np.empty(samples, np.int64)
     for s in range(len(offsets) - 1):
-        for i in range(offsets[s] + 1, offsets[s + 1]):
-            used = np.zeros(samples, np.bool_)
-            for k in range(samples):
-                best, fewest = -1, 1 << 30
-                for j in range(samples):
-                    if used[j]:
-                        continue
-                    touched = 0
-                    for o in range(offsets[s], i):
-                        if _touch(paths[i, j], paths[o, order[o, k]], room):
-                            touched += 1
-                            if touched >= fewest:
+        for sweep in range(_SWEEPS):
+            for i in range(offsets[s], offsets[s + 1]):
+                last = i if sweep == 0 else offsets[s + 1]  # at first only those who have an order already
+                used[:] = False
+                for k in range(samples):
+                    best, fewest = -1, 1 << 30
+                    for j in range(samples):
+                        if used[j]:
+                            continue
+                        touched = 0
+                        for o in range(offsets[s], last):
+                            if o != i and _touch(paths[i, j], paths[o, order[o, k]], room):
+                                touched += 1
+                                if touched >= fewest:
+                                    break
+                        if touched < fewest:
+                            best, fewest = j, touched
+                            if touched == 0:
                                 break
-                    if touched < fewest:
-                        best, fewest = j, touched
-                        if touched == 0:
-                            break
-                order[i, k] = best
-                used[best] = True
+                    taken[k] = best
+                    used[best] = True
+                order[i] = taken
 
 
 @compiled
