@@ -55,7 +55,8 @@ def watch(
     seed: int = 0,
 ) -> Watched:
     """Let a policy act and keep where everything was; an episode that is over stands still."""
-    environment = world.make(episodes, task=task, randomization=distribution, seed=seed, autoreset="disabled")
+    running = world.environment()
+    environment = running(world, task, episodes, randomization=distribution, seed=seed, autoreset="disabled")
     observations, infos = environment.reset()
     begin(actor, np.ones(episodes, dtype=bool))
     qpos = environment.batch.bind("qpos")

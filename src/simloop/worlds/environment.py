@@ -25,7 +25,6 @@ from simloop.distributions import Distribution, Point
 from simloop.errors import InputError, unknown
 from simloop.parameters import Array
 from simloop.randomness import stream
-from simloop.worlds.channel import ControlChannel
 from simloop.worlds.loop_channel import LoopChannel
 from simloop.worlds.task import Task
 from simloop.worlds.uncertain import PUSH, START, displaced_state
@@ -53,7 +52,6 @@ class Environment(gym.vector.VectorEnv[Any, Any, Any]):
         num_envs: episodes at once, n.
         randomization: what each episode's parameters are drawn from; None: the defaults. It may be over what
             `worlds/uncertain.py` and `worlds/residual.py` add to the world's own parameters.
-        effects: what is between a decision and the body, and between the body and what is sensed.
         seed: of everything random.
         autoreset: when an episode that ended is replaced by a new one: in the same step (`infos["final_obs"]` holds
             what was seen last), in the next step, or by `reset(options={"reset_mask": mask})` alone.
@@ -67,7 +65,6 @@ class Environment(gym.vector.VectorEnv[Any, Any, Any]):
         task: Task,
         num_envs: int,
         *,
-        effects: ControlChannel,
         randomization: Distribution | None = None,
         seed: int = 0,
         autoreset: Autoreset = "same-step",
@@ -76,7 +73,7 @@ class Environment(gym.vector.VectorEnv[Any, Any, Any]):
             raise unknown("autoreset", autoreset, get_args(Autoreset))
         if num_envs < 1:
             raise InputError(f"a batch needs at least 1 episode, got {num_envs}")
-        self.world, self.task, self.num_envs, self._effects = world, task, num_envs, effects
+        self.world, self.task, self.num_envs = world, task, num_envs
         self.randomization = randomization or Point(world.parameters)
         self.autoreset = autoreset
         self.metadata = {**self.metadata, "autoreset_mode": _MODES[autoreset]}
@@ -111,7 +108,9 @@ class Environment(gym.vector.VectorEnv[Any, Any, Any]):
         n = self.num_envs
         self.seed, self._round = seed, np.zeros(n, dtype=np.int64)
         self._rows: dict[Any, Array] = {}
-        self._channel = LoopChannel(self.world, self._effects, self._space, num_envs=n, steps=self._decision, seed=seed)
+        self._channel = LoopChannel(
+            self.world, self.world.channel, self._space, num_envs=n, steps=self._decision, seed=seed
+        )
         self._step, self._good = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
         self._return = np.zeros(n)
         self._ended = np.ones(n, dtype=bool)

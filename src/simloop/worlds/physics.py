@@ -32,10 +32,8 @@ if TYPE_CHECKING:
     import mujoco
 
     from simloop.distributions import Distribution
-    from simloop.worlds.environment import Autoreset
     from simloop.worlds.physics_environment import PhysicsEnvironment
     from simloop.worlds.staged import Staged
-    from simloop.worlds.task import Task
 
 #: of the segments `numbers` (m,) a function of (qpos (m, nq), qvel (m, nv), actions (m, A)): forces (m, nv), N or N m
 Force = Callable[[NDArray[np.int64]], Callable[[Array, Array, Array], Array]]
@@ -340,19 +338,10 @@ class PhysicsWorld(World):
         """What reads this world's channels off a batch."""
         return Reader(self, batch)
 
-    def make(
-        self,
-        num_envs: int,
-        *,
-        task: str | Task | None = None,
-        randomization: str | Distribution | None = None,
-        seed: int = 0,
-        autoreset: Autoreset = "same-step",
-    ) -> PhysicsEnvironment:
+    def environment(self) -> type[PhysicsEnvironment]:
         from simloop.worlds.physics_environment import PhysicsEnvironment
 
-        drawn = self.distribution(randomization) if isinstance(randomization, str) else randomization
-        return PhysicsEnvironment(self, self.task(task), num_envs, randomization=drawn, seed=seed, autoreset=autoreset)
+        return PhysicsEnvironment
 
     def write(self, batch: Any, rows: Array, ids: NDArray[np.int64] | None = None) -> None:
         """Write parameter rows (m, d) into the simulations `ids` (m,) of a batch, by default into all of them."""

@@ -9,30 +9,15 @@ from numpy.typing import NDArray
 
 from simloop.distributions import Distribution
 from simloop.parameters import Array
-from simloop.worlds.environment import Autoreset, Environment
+from simloop.worlds.environment import Environment
 from simloop.worlds.physics import PhysicsWorld, without_engine_warnings
 from simloop.worlds.residual import FORCE, ResidualWorld
-from simloop.worlds.task import Task
 
 
 class PhysicsEnvironment(Environment):
     """A batch of episodes of a task in a world of rigid bodies. See `Environment`."""
 
     world: PhysicsWorld
-
-    def __init__(
-        self,
-        world: PhysicsWorld,
-        task: Task,
-        num_envs: int,
-        *,
-        randomization: Distribution | None = None,
-        seed: int = 0,
-        autoreset: Autoreset = "same-step",
-    ) -> None:
-        super().__init__(
-            world, task, num_envs, effects=world.channel, randomization=randomization, seed=seed, autoreset=autoreset
-        )
 
     def _build(self) -> None:
         world, names = self.world, self._space.names

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -25,6 +25,7 @@ from simloop.parameters import Array, ParameterSpace
 from simloop.trajectories import Channel, TrajectorySet
 
 if TYPE_CHECKING:
+    from simloop.worlds.channel import ControlChannel
     from simloop.worlds.environment import Autoreset, Environment
     from simloop.worlds.expert import Expert
     from simloop.worlds.task import Task
@@ -96,6 +97,8 @@ class World(ABC):
     channels: tuple[Channel, ...]
     actions: tuple[Channel, ...]
     control_dt: float
+    #: what is between a decision and the body, and between the body and what is sensed, where it can be acted in
+    channel: ControlChannel
     #: columns of this world's own catalogue recordings, used where a target comes without a column map
     log_columns: ColumnMap | None = None
     #: whether recordings are replayed in it, by `state` and `simulate`; else `outcomes` says what happens in it
@@ -302,6 +305,12 @@ class World(ABC):
             seed: of everything random.
             autoreset: when an episode that ended is replaced by a new one.
         """
+        running = self.environment()
+        drawn = self.distribution(randomization) if isinstance(randomization, str) else randomization
+        return running(self, self.task(task), num_envs, randomization=drawn, seed=seed, autoreset=autoreset)
+
+    def environment(self) -> Callable[..., Any]:
+        """What makes the world's running batches, with the arguments of `Environment`."""
         raise InputError(f"world {self.name!r} cannot be acted in")
 
     @abstractmethod

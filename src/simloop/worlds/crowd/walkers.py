@@ -37,6 +37,7 @@ from simloop.worlds.crowd.scenarios import make_scene
 from simloop.worlds.crowd.scene import Scene
 from simloop.worlds.crowd.sight import WIDTH, Sight, walked
 from simloop.worlds.crowd.walk_task import Walk
+from simloop.worlds.task import Task
 from simloop.worlds.world import World
 
 #: most people of a scene
@@ -72,13 +73,15 @@ class Walkers(gym.vector.VectorEnv[Any, Any, Any]):
     def __init__(
         self,
         world: World,
-        task: Walk,
+        task: Task,
         num_envs: int,
         *,
         randomization: Distribution | None = None,
         seed: int = 0,
         autoreset: str = "same-step",
     ) -> None:
+        if not isinstance(task, Walk):
+            raise InputError(f"people of world 'crowd' walk; task {task.name!r} is not of walking")
         if autoreset not in ("same-step", "disabled"):
             raise InputError(f"people of a crowd begin again in the same step or never, not {autoreset!r}")
         if num_envs < 1:

@@ -10,11 +10,10 @@ common with simulated ones. What happens under parameters (`outcomes`) is told b
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +22,7 @@ from simloop.distributions import Distribution
 from simloop.errors import InputError
 from simloop.parameters import Array
 from simloop.randomness import stream
+from simloop.worlds.compiled import loop_versions, source_hash
 from simloop.worlds.crowd.channels import CHANNELS
 from simloop.worlds.crowd.people import PEOPLE
 from simloop.worlds.crowd.scenarios import TABLE
@@ -32,7 +32,7 @@ from simloop.worlds.world import World
 if TYPE_CHECKING:
     from simloop.worlds.crowd.draws import Draw
     from simloop.worlds.crowd.scene import Scene
-    from simloop.worlds.environment import Autoreset, Environment
+    from simloop.worlds.crowd.walkers import Walkers
     from simloop.worlds.task import Task
 
 #: s, a step of those who walk
@@ -58,41 +58,22 @@ class Crowd(World):
         return {**super().distributions(), **distributions([*TABLE, *PEOPLE])}
 
     def versions(self) -> dict[str, str]:
-        from importlib.metadata import PackageNotFoundError, version
-
-        try:
-            return {"numpy": np.__version__, "numba": version("numba")}
-        except PackageNotFoundError:
-            return {"numpy": np.__version__}
+        return loop_versions()
 
     def content(self) -> str:
-        own = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.rglob("*.py")))
-        return hashlib.sha256(own).hexdigest()
+        own = Path(__file__).parent
+        return source_hash(own)
 
     def tasks(self) -> Mapping[str, Task]:
         from simloop.worlds.crowd.walk_task import walk_tasks
 
         return walk_tasks(self.control_dt)
 
-    def make(
-        self,
-        num_envs: int,
-        *,
-        task: str | Task | None = None,
-        randomization: str | Distribution | None = None,
-        seed: int = 0,
-        autoreset: Autoreset = "same-step",
-    ) -> Environment:
-        """Return a running batch of `num_envs` people, all of whom are told how to walk (`walkers.py`)."""
-        from simloop.worlds.crowd.walk_task import Walk
+    def environment(self) -> type[Walkers]:
+        """A batch of people, all of whom are told how to walk."""
         from simloop.worlds.crowd.walkers import Walkers
 
-        chosen = self.task(task)
-        if not isinstance(chosen, Walk):
-            raise InputError(f"people of world 'crowd' walk; task {chosen.name!r} is not of walking")
-        drawn = self.distribution(randomization) if isinstance(randomization, str) else randomization
-        made: Any = Walkers(self, chosen, num_envs, randomization=drawn, seed=seed, autoreset=autoreset)
-        return made
+        return Walkers
 
     def draws(
         self,

@@ -5,15 +5,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from simloop.distributions import Distribution
 from simloop.parameters import Array
 from simloop.randomness import stream
 from simloop.worlds.crowd_nav.cases import STATE, place
 from simloop.worlds.crowd_nav.channels import AT, CHANNELS, PEOPLE, PLACES, SPEEDS
 from simloop.worlds.crowd_nav.motion import advance, robot_by_orca
 from simloop.worlds.crowd_nav.world import CrowdNav
-from simloop.worlds.environment import Autoreset, Environment
-from simloop.worlds.task import Task
+from simloop.worlds.environment import Environment
 
 _ALL = PEOPLE + 1
 
@@ -27,20 +25,6 @@ class CrowdNavEnvironment(Environment):
     """
 
     world: CrowdNav
-
-    def __init__(
-        self,
-        world: CrowdNav,
-        task: Task,
-        num_envs: int,
-        *,
-        randomization: Distribution | None = None,
-        seed: int = 0,
-        autoreset: Autoreset = "same-step",
-    ) -> None:
-        super().__init__(
-            world, task, num_envs, effects=world.channel, randomization=randomization, seed=seed, autoreset=autoreset
-        )
 
     def _build(self) -> None:
         n = self.num_envs

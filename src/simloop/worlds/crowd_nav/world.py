@@ -10,7 +10,6 @@ published table's first half, or do.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,13 +21,13 @@ from numpy.typing import NDArray
 from simloop.distributions import Distribution
 from simloop.parameters import Array
 from simloop.worlds.channel import ControlChannel
+from simloop.worlds.compiled import loop_versions, source_hash
 from simloop.worlds.crowd_nav.channels import ACTIONS, CHANNELS
 from simloop.worlds.spreads import distributions, ranged, space
 from simloop.worlds.world import World
 
 if TYPE_CHECKING:
     from simloop.worlds.crowd_nav.environment import CrowdNavEnvironment
-    from simloop.worlds.environment import Autoreset
     from simloop.worlds.expert import Expert
     from simloop.worlds.task import Task
 
@@ -64,17 +63,11 @@ class CrowdNav(World):
         return {**super().distributions(), **distributions(TABLE)}
 
     def versions(self) -> dict[str, str]:
-        from importlib.metadata import PackageNotFoundError, version
-
-        try:
-            return {"numpy": np.__version__, "numba": version("numba")}
-        except PackageNotFoundError:
-            return {"numpy": np.__version__}
+        return loop_versions()
 
     def content(self) -> str:
-        folder = Path(__file__).parent
-        files = [*sorted(folder.glob("*.py")), folder.parent / "crowd" / "orca.py"]
-        return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
+        own = Path(__file__).parent
+        return source_hash(own, own.parent / "crowd")
 
     def forms(self, rows: Array) -> Array:
         """What people's motion depends on (n, 5), of parameter rows (n, d)."""
@@ -91,25 +84,16 @@ class CrowdNav(World):
 
         return orca_robot
 
-    def make(
-        self,
-        num_envs: int,
-        *,
-        task: str | Task | None = None,
-        randomization: str | Distribution | None = None,
-        seed: int = 0,
-        autoreset: Autoreset = "same-step",
-    ) -> CrowdNavEnvironment:
+    def environment(self) -> type[CrowdNavEnvironment]:
         from simloop.worlds.crowd_nav.environment import CrowdNavEnvironment
 
-        drawn = self.distribution(randomization) if isinstance(randomization, str) else randomization
-        return CrowdNavEnvironment(self, self.task(task), num_envs, randomization=drawn, seed=seed, autoreset=autoreset)
+        return CrowdNavEnvironment
 
     def outcomes(self, rows: Array, *, seed: int = 0) -> Array:
         """Where the robot, steered by ORCA, and people are after 4 and 8 s of some episodes, (n, k) m."""
         rows = self.parameters.check(rows)
         many = np.repeat(rows, _TOLD, axis=0)
-        environment = self.make(len(many), seed=seed, autoreset="disabled")
+        environment = self.environment()(self, self.task(), len(many), seed=seed, autoreset="disabled")
         environment.reset(options={"parameters": many, "episodes": np.tile(np.arange(_TOLD), len(rows))})
         told = []
         for k in range(1, 33):
@@ -164,7 +148,7 @@ def scored(
 
     row = world.parameters.default.copy()
     row[world.parameters.index("robot.visible")] = visible
-    environment = world.make(cases, autoreset="disabled")
+    environment = world.environment()(world, world.task(), cases, autoreset="disabled")
     seen, _ = environment.reset(options={"parameters": row[None], "state": published_cases(cases)})
     reached, collided = np.zeros(cases, dtype=bool), np.zeros(cases, dtype=bool)
     seconds = np.zeros(cases)

@@ -13,7 +13,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from simloop.distributions import Distribution
 from simloop.parameters import Array
 from simloop.randomness import stream
 from simloop.worlds.drive.channels import AT, BENDS
@@ -22,8 +21,7 @@ from simloop.worlds.drive.parameters import ROAD, THINGS
 from simloop.worlds.drive.road import Road
 from simloop.worlds.drive.scene import AHEAD, BEHIND, make_scene
 from simloop.worlds.drive.world import CAR, Drive
-from simloop.worlds.environment import Autoreset, Environment
-from simloop.worlds.task import Task
+from simloop.worlds.environment import Environment
 
 #: episodes in a row that drive on one road, and roads
 SHARED, ROADS = 16, 64
@@ -48,20 +46,6 @@ class DriveEnvironment(Environment):
     """
 
     world: Drive
-
-    def __init__(
-        self,
-        world: Drive,
-        task: Task,
-        num_envs: int,
-        *,
-        randomization: Distribution | None = None,
-        seed: int = 0,
-        autoreset: Autoreset = "same-step",
-    ) -> None:
-        super().__init__(
-            world, task, num_envs, effects=world.channel, randomization=randomization, seed=seed, autoreset=autoreset
-        )
 
     def _build(self) -> None:
         n, names = self.num_envs, ("start.offset", "start.heading", "car.speed", "road.lane_width")

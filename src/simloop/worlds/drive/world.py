@@ -6,7 +6,6 @@ A replay (`simulate`) knows of the road what its start shows: where the line is 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +21,7 @@ from simloop.frames import Category, Frame, Request
 from simloop.parameters import Array, ParameterSpace
 from simloop.trajectories import TrajectorySet
 from simloop.worlds.channel import ControlChannel, Effect
+from simloop.worlds.compiled import loop_versions, source_hash
 from simloop.worlds.drive.channels import ACTIONS, AT, BENDS, CHANNELS
 from simloop.worlds.drive.look import look_space, looks
 from simloop.worlds.drive.parameters import DRIVING, ROAD, TABLE, THINGS
@@ -31,7 +31,6 @@ from simloop.worlds.world import Mirror, Segments, World
 if TYPE_CHECKING:
     from simloop.worlds.drive.dashcam import Sees
     from simloop.worlds.drive.environment import DriveEnvironment
-    from simloop.worlds.environment import Autoreset
     from simloop.worlds.expert import Expert
     from simloop.worlds.task import Task
 
@@ -66,16 +65,11 @@ class Drive(World):
         return {**super().distributions(), **distributions(TABLE)}
 
     def versions(self) -> dict[str, str]:
-        from importlib.metadata import PackageNotFoundError, version
-
-        try:
-            return {"numpy": np.__version__, "numba": version("numba")}
-        except PackageNotFoundError:
-            return {"numpy": np.__version__}
+        return loop_versions()
 
     def content(self) -> str:
-        own = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))
-        return hashlib.sha256(own).hexdigest()
+        own = Path(__file__).parent
+        return source_hash(own, own.parent / "crowd")
 
     @property
     def cameras(self) -> tuple[str, ...]:
@@ -164,19 +158,10 @@ class Drive(World):
 
         return LaneExpert() if isinstance(self.task(task), Lane) else super().expert(task)
 
-    def make(
-        self,
-        num_envs: int,
-        *,
-        task: str | Task | None = None,
-        randomization: str | Distribution | None = None,
-        seed: int = 0,
-        autoreset: Autoreset = "same-step",
-    ) -> DriveEnvironment:
+    def environment(self) -> type[DriveEnvironment]:
         from simloop.worlds.drive.environment import DriveEnvironment
 
-        drawn = self.distribution(randomization) if isinstance(randomization, str) else randomization
-        return DriveEnvironment(self, self.task(task), num_envs, randomization=drawn, seed=seed, autoreset=autoreset)
+        return DriveEnvironment
 
     def simulate(self, parameters: ArrayLike, segments: Segments, *, seed: int = 0) -> TrajectorySet:
         rows, n = self.parameters.check(parameters), len(segments)
