@@ -11,7 +11,7 @@ from typing import Any
 
 from simloop import terminal
 from simloop.data.difference import Difference, difference
-from simloop.data.generate import Executor, Generated, duration, generate, with_cameras
+from simloop.data.generate import Executor, Generated, generate, with_cameras
 from simloop.data.plan import MANIFEST, Manifest, shard_name
 from simloop.data.repair import Repaired, repair
 from simloop.data.sheet import check_sheet, write_sheet
@@ -101,23 +101,14 @@ class GeneratedResult:
     made: Generated
 
     def to_dict(self) -> dict[str, Any]:
-        m = self.made
-        return {
-            "folder": str(m.folder),
-            "frames": m.manifest.frames,
-            "hash": m.manifest.hash,
-            "made": m.made,
-            "seconds": m.seconds,
-            "counts": m.manifest.counts,
-        }
+        return self.made.to_dict("frames")
 
     def show(self) -> None:
         m = self.made
         counts = m.manifest.counts or {}
-        rate = f" in {duration(m.seconds)}, {m.made / max(m.seconds, 1e-9):.3g}/s" if m.made else ""
         terminal.say(
             f"{m.folder}: {count(m.manifest.frames, 'frame')}, {count(counts['photographs'], 'image')};"
-            f" {m.made} made now{rate}"
+            f" {m.made} made now{m.rate}"
         )
         _say_lost(counts["lost"], m.folder)
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from simloop import terminal
 from simloop.data.export.folder import RECORD, finished, written_aside
-from simloop.data.generate import Generated, duration
+from simloop.data.generate import Generated
 from simloop.data.generate_tracks import INTERVAL, SECONDS, generate_tracks
 from simloop.data.plan import MANIFEST
 from simloop.data.tracks import TrackDataset, TrackManifest
@@ -37,23 +37,14 @@ class GeneratedTracks:
     made: Generated
 
     def to_dict(self) -> dict[str, Any]:
-        m = self.made
-        return {
-            "folder": str(m.folder),
-            "scenes": m.manifest.frames,
-            "hash": m.manifest.hash,
-            "made": m.made,
-            "seconds": m.seconds,
-            "counts": m.manifest.counts,
-        }
+        return self.made.to_dict("scenes")
 
     def show(self) -> None:
         m = self.made
         c = m.manifest.counts or {}
-        rate = f" in {duration(m.seconds)}, {m.made / max(m.seconds, 1e-9):.3g}/s" if m.made else ""
         terminal.say(
             f"{m.folder}: {count(m.manifest.frames, 'scene')}, {c['people']:,} people, {c['rows']:,} rows of tracks,"
-            f" {count(c['overlaps'], 'overlap')}; {m.made} made now{rate}"
+            f" {count(c['overlaps'], 'overlap')}; {m.made} made now{m.rate}"
         )
 
 

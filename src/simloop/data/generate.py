@@ -65,6 +65,22 @@ class Generated:
     made: int
     seconds: float
 
+    def to_dict(self, what: str) -> dict[str, Any]:
+        """JSON-able; `what` the manifest counts as frames."""
+        return {
+            "folder": str(self.folder),
+            what: self.manifest.frames,
+            "hash": self.manifest.hash,
+            "made": self.made,
+            "seconds": self.seconds,
+            "counts": self.manifest.counts,
+        }
+
+    @property
+    def rate(self) -> str:
+        """How long it took and how fast it was, in words; nothing where nothing was made."""
+        return f" in {duration(self.seconds)}, {self.made / max(self.seconds, 1e-9):.3g}/s" if self.made else ""
+
 
 def configure(
     world: World, request: Request, distribution: Distribution | None, look: Distribution | None, seed: int

@@ -17,7 +17,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -40,6 +40,9 @@ from simloop.data.tables import (
 from simloop.errors import InputError
 from simloop.frames import Category, Frame
 from simloop.runs import read_json, unwritable, write_aside, write_json
+
+#: what a shard says of itself
+R = TypeVar("R")
 
 RECORD, PHOTOGRAPHS, OBJECTS = "shard.json", "frames.parquet", "objects.parquet"
 #: photographs that wait to be encoded while the next one is drawn
@@ -83,13 +86,7 @@ class ShardRecord:
     @classmethod
     def read(cls, folder: Path, shard: int) -> ShardRecord:
         """Read the record of a dataset's shard."""
-        try:
-            record = read_json(folder / shard_name(shard) / RECORD)
-            first, end = record.pop("frames")
-            return cls(frames=(first, end), **record)
-        except (InputError, TypeError, ValueError, AttributeError, KeyError):
-            missing = not (folder / shard_name(shard) / RECORD).exists()
-            raise DamagedError(folder, shard, f"{RECORD} is {'missing' if missing else 'broken'}") from None
+        return read_record(cls, folder, shard)
 
     @property
     def made(self) -> int:
@@ -100,6 +97,17 @@ class ShardRecord:
         """Whether it is that shard, whole, of that dataset."""
         frames = plan.frames_of(shard)
         return self.configuration == configuration and self.frames == (frames.start, frames.stop)
+
+
+def read_record(kind: Callable[..., R], folder: Path, shard: int) -> R:
+    """Read what a shard says of itself, whatever kind of data it holds."""
+    try:
+        record = read_json(folder / shard_name(shard) / RECORD)
+        first, end = record.pop("frames")
+        return kind(frames=(first, end), **record)
+    except (InputError, TypeError, ValueError, AttributeError, KeyError):
+        missing = not (folder / shard_name(shard) / RECORD).exists()
+        raise DamagedError(folder, shard, f"{RECORD} is {'missing' if missing else 'broken'}") from None
 
 
 def total(records: Iterable[ShardRecord], categories: Iterable[Category]) -> dict[str, Any]:

@@ -24,10 +24,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from simloop.data.plan import Manifest, shard_name
-from simloop.data.shard import RECORD, DamagedError, read_table
+from simloop.data.shard import RECORD, DamagedError, read_record, read_table
 from simloop.data.tables import Columns, parameters_of
 from simloop.errors import InputError
-from simloop.runs import read_json
 from simloop.trajectories import TrajectorySet
 from simloop.worlds.crowd.channels import CHANNELS, TRAITS
 
@@ -76,13 +75,7 @@ class TrackRecord:
     @classmethod
     def read(cls, folder: Path, shard: int) -> TrackRecord:
         """Read the record of a dataset's shard."""
-        try:
-            record = read_json(folder / shard_name(shard) / RECORD)
-            first, end = record.pop("frames")
-            return cls(frames=(first, end), **record)
-        except (InputError, TypeError, ValueError, AttributeError, KeyError):
-            missing = not (folder / shard_name(shard) / RECORD).exists()
-            raise DamagedError(folder, shard, f"{RECORD} is {'missing' if missing else 'broken'}") from None
+        return read_record(cls, folder, shard)
 
     def is_of(self, configuration: str, shard: int, scenes: int) -> bool:
         """Whether it is that shard, whole, of that dataset of so many scenes."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from simloop.report import blocks
 from simloop.report.figures import ACCENT, INK, MUTED, canvas, dot, draw_panel, line, rows_panel, write
 from simloop.report.page import render
 from simloop.report.quantities import count, number, span, unit_sign
+from simloop.report.reproduce import fit_section
 from simloop.report.stages import without_folders
 from simloop.runs import read_run
 
@@ -32,7 +32,7 @@ def describes(folder: Path) -> bool:
 def behaviour_page(folder: Path) -> str:
     """The page as HTML, of a finished run or of one that was stopped."""
     run = read_run(folder)
-    asked, people, stages = run["configuration"]["behaviour"], run["configuration"]["people"], run["stages"]
+    people, stages = run["configuration"]["people"], run["stages"]
     name = without_folders(people["name"])
     real = people["provenance"] == "real recordings"
     target = ", ".join(x for x in (f"{name}: {count(people['people'], 'person').replace('persons', 'people')}",
@@ -59,18 +59,8 @@ def behaviour_page(folder: Path) -> str:
     predictive = _adaptation(stages).get("diagnostics", {}).get("posterior predictive")
     if predictive:
         sections.append(blocks.Section("predictive", "Does it hold?", _checks(_adaptation(stages)["diagnostics"])))
-    options = " ".join(f"--option {shlex.quote(f'{k}={v}')}" for k, v in asked["options"].items())
-    fits = "".join(f" --fit {shlex.quote(f)}" for f in asked["fit"])
-    command = (
-        f"simloop adapt crowd --target {shlex.quote(name)} --method {asked['method']} {options}{fits} --seed"
-        f" {asked['seed']} -o {folder.resolve().name}"
-    )
-    facts = {"hash of the tracks": people["hash"], "hash of the configuration": run.get("hash", ""),
-             **{f"version of {k}": v for k, v in stages.get("versions", {}).items()}}  # fmt: skip
-    rows = tuple(blocks.Row((blocks.Cell(k), blocks.Cell(str(v)))) for k, v in facts.items())
-    again = (blocks.Table("What the numbers depend on.", ("", "value"), rows, words=True),
-             blocks.Code("The command", command))  # fmt: skip
-    return render(head, [*sections, blocks.Section("reproduce", "How to reproduce it", again)])
+    again = fit_section(run, "behaviour", "people", "tracks", "crowd", folder.resolve().name)
+    return render(head, [*sections, again])
 
 
 def _adaptation(stages: dict[str, Any]) -> dict[str, Any]:

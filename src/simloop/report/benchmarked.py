@@ -20,6 +20,7 @@ from simloop.report import blocks, figures
 from simloop.report.driven_frames import panel
 from simloop.report.page import render
 from simloop.report.quantities import count, number, shortened, span
+from simloop.report.reproduce import depends_on
 from simloop.report.stages import without_folders
 from simloop.runs import write_aside
 
@@ -258,10 +259,6 @@ def reproduce(found: Benchmark, asked: Mapping[str, Any]) -> blocks.Section:
         "resamples": f"blocks of {BLOCK} frames, seed {asked.get('seed', 0)}",
         "labels that baselines used": found.training or "those of the scored frames (their mean)",
     }
-    rows = tuple(blocks.Row((blocks.Cell(k), blocks.Cell(v))) for k, v in facts.items())
     return blocks.Section(
-        "reproduce",
-        "How to reproduce it",
-        (blocks.Table("What the numbers depend on.", ("", "value"), rows, words=True),
-         blocks.Code("The command", shlex.join(words))),
-    )  # fmt: skip
+        "reproduce", "How to reproduce it", (depends_on(facts), blocks.Code("The command", shlex.join(words)))
+    )

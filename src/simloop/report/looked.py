@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import shlex
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from simloop.distributions import Distribution, Product
 from simloop.report import blocks
 from simloop.report.page import render
 from simloop.report.quantities import count, number, unit_sign
+from simloop.report.reproduce import fit_section
 from simloop.report.stages import without_folders
 from simloop.runs import read_run
 
@@ -27,7 +27,7 @@ def describes(folder: Path) -> bool:
 def look_page(folder: Path) -> str:
     """The page as HTML, of a finished run or of one that was stopped."""
     run = read_run(folder)
-    asked, images, stages = run["configuration"]["look"], run["configuration"]["images"], run["stages"]
+    images, stages = run["configuration"]["images"], run["stages"]
     world, name = run["configuration"]["world"]["name"], without_folders(images["name"])
     real = images["provenance"] == "real recordings"
     target = ", ".join(x for x in (f"{name}: {images['description']}", images["provenance"], images["source"],
@@ -49,18 +49,8 @@ def look_page(folder: Path) -> str:
     if "told-apart" in stages:
         facts.append(_apart(stages["told-apart"]))
     sections = [blocks.Section("look", "The look that was found", tuple(facts)), _sheet(folder, target, real=real)]
-    options = " ".join(f"--option {shlex.quote(f'{k}={v}')}" for k, v in asked["options"].items())
-    fits = "".join(f" --fit {shlex.quote(f)}" for f in asked["fit"])
-    command = (
-        f"simloop adapt {world} --target {shlex.quote(name)} --method {asked['method']} {options}{fits} --seed"
-        f" {asked['seed']} -o {folder.resolve().name}"
-    )
-    facts_of = {"hash of the images": images["hash"], "hash of the configuration": run.get("hash", ""),
-                **{f"version of {k}": v for k, v in stages.get("versions", {}).items()}}  # fmt: skip
-    rows = tuple(blocks.Row((blocks.Cell(k), blocks.Cell(str(v)))) for k, v in facts_of.items())
-    again = (blocks.Table("What the numbers depend on.", ("", "value"), rows, words=True),
-             blocks.Code("The command", command))  # fmt: skip
-    return render(head, [*sections, blocks.Section("reproduce", "How to reproduce it", again)])
+    again = fit_section(run, "look", "images", "images", world, folder.resolve().name)
+    return render(head, [*sections, again])
 
 
 def _fitted(folder: Path) -> Distribution:

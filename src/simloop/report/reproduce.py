@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from typing import Any
 
 import yaml
@@ -33,8 +34,7 @@ def section(outcome: Outcome) -> Section:
             " whatever the number of workers and however often the run was stopped."
             + ("" if outcome.versions else " This run has not kept its versions: it stopped before that.")
         ),
-        Table("What the numbers depend on.", ("", "value"),
-              tuple(Row((Cell(name), Cell(value))) for name, value in facts.items()), words=True),
+        depends_on(facts),
         Code("The command", command(outcome)),
     ]  # fmt: skip
     plain = _without_folders(asked)
@@ -71,12 +71,43 @@ def policy_section(outcome: Learned) -> Section:
             " however often the run was stopped; what a real machine does is not repeatable, and is kept in the run."
             + ("" if outcome.versions else " This run has not kept its versions: it stopped before that.")
         ),
-        Table("What the numbers depend on.", ("", "value"),
-              tuple(Row((Cell(name), Cell(value))) for name, value in facts.items()), words=True),
+        depends_on(facts),
         Code("The command", line),
         Code(title, yaml.safe_dump(kept, sort_keys=False, allow_unicode=True)),
     )  # fmt: skip
     return Section("reproduce", "How to reproduce it", blocks)
+
+
+def fit_section(run: Mapping[str, Any], kind: str, source: str, what: str, world: str, folder: str) -> Section:
+    """The same of a run that fitted a world to images or to tracks.
+
+    Args:
+        run: what the folder says of itself.
+        kind: of its configuration, what was asked for: "look", "behaviour".
+        source: of its configuration, what it was fitted to.
+        what: the same in words.
+        world: its name.
+        folder: the run's name.
+    """
+    asked, real, stages = run["configuration"][kind], run["configuration"][source], run["stages"]
+    options = " ".join(f"--option {shlex.quote(f'{k}={v}')}" for k, v in asked["options"].items())
+    fits = "".join(f" --fit {shlex.quote(f)}" for f in asked["fit"])
+    line = (
+        f"simloop adapt {world} --target {shlex.quote(without_folders(real['name']))} --method {asked['method']}"
+        f" {options}{fits} --seed {asked['seed']} -o {folder}"
+    )
+    facts = {
+        f"hash of the {what}": str(real["hash"]),
+        "hash of the configuration": str(run.get("hash", "")),
+        **{f"version of {name}": str(version) for name, version in stages.get("versions", {}).items()},
+    }
+    return Section("reproduce", "How to reproduce it", (depends_on(facts), Code("The command", line)))
+
+
+def depends_on(facts: Mapping[str, str]) -> Table:
+    """The table of what numbers depend on, by name."""
+    rows = tuple(Row((Cell(name), Cell(value))) for name, value in facts.items())
+    return Table("What the numbers depend on.", ("", "value"), rows, words=True)
 
 
 def _training_command(outcome: Learned) -> str:

@@ -9,7 +9,8 @@ Side by side, episodes under different parameters start alike and are given the 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -112,36 +113,34 @@ def check_film(path: Path) -> None:
 
 def write_film(path: Path, images: NDArray[np.uint8], *, fps: int) -> None:
     """Write pictures (T, height, width, 3) as MP4 or GIF, by the suffix; the file appears when it is whole."""
-    check_film(path)
-    import imageio.v3 as imageio
+    with _film(path, fps, "plugin") as (whole, options):
+        import imageio.v3 as imageio
 
-    suffix = path.suffix.lower()
-    if suffix == ".mp4":
-        options: dict[str, Any] = {"plugin": "FFMPEG", "fps": fps, "codec": "libx264", "macro_block_size": 2}
-    else:
-        options = {"duration": 1000 / fps, "loop": 0}
-    with tempfile.TemporaryDirectory() as folder, write_aside(path) as file:
-        whole = Path(folder) / f"video{suffix}"
         imageio.imwrite(whole, images, **options)
-        file.write(whole.read_bytes())
 
 
 def write_frames(path: Path, pictures: Iterable[NDArray[np.uint8]], *, fps: int) -> None:
     """Write pictures (height, width, 3) one after the other as MP4 or GIF, without keeping them in memory."""
-    check_film(path)
-    from imageio.v2 import get_writer
+    with _film(path, fps, "format") as (whole, options):
+        from imageio.v2 import get_writer
 
-    suffix = path.suffix.lower()
-    if suffix == ".mp4":
-        options: dict[str, Any] = {"format": "FFMPEG", "fps": fps, "codec": "libx264", "macro_block_size": 2}
-    else:
-        options = {"duration": 1000 / fps, "loop": 0}
-    with tempfile.TemporaryDirectory() as folder, write_aside(path) as file:
-        whole = Path(folder) / f"video{suffix}"
         film: Any = get_writer(whole, mode="I", **options)
         with film:
             for picture in pictures:
                 film.append_data(picture)
+
+
+@contextmanager
+def _film(path: Path, fps: int, encoder: str) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Where to write a film and with what options, of which `encoder` names the one that chooses who encodes."""
+    check_film(path)
+    suffix = path.suffix.lower()
+    options: dict[str, Any] = {"duration": 1000 / fps, "loop": 0}
+    if suffix == ".mp4":
+        options = {encoder: "FFMPEG", "fps": fps, "codec": "libx264", "macro_block_size": 2}
+    with tempfile.TemporaryDirectory() as folder, write_aside(path) as file:
+        whole = Path(folder) / f"video{suffix}"
+        yield whole, options
         file.write(whole.read_bytes())
 
 

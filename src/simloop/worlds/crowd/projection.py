@@ -49,12 +49,18 @@ def close_pairs(s, offsets, position, active, traits, travel, frame, shape, begi
                 limit = traits[i, 1] + traits[j, 1] + 2.0 * travel
                 if (position[j, 0] - x) ** 2 + (position[j, 1] - y) ** 2 < limit * limit:
                     if n == len(pairs):
-                        more = np.empty((2 * n, 2), np.int64)
-                        more[:n] = pairs
-                        pairs = more
+                        pairs = _doubled(pairs)
                     pairs[n, 0], pairs[n, 1] = i, j
                     n += 1
     return pairs[:n]
+
+
+@compiled
+def _doubled(pairs):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """The pairs with room for as many again."""
+    more = np.empty((2 * len(pairs), 2), np.int64)
+    more[: len(pairs)] = pairs
+    return more
 
 
 @compiled
@@ -75,9 +81,7 @@ def _near_walls(lo, hi, position, active, clear, travel, walls, begin, n):  # ty
             d2, _, _ = wall_distance2(x, y, walls, m)
             if d2 <= reach * reach:
                 if found == len(pairs):
-                    more = np.empty((2 * found, 2), np.int64)
-                    more[:found] = pairs
-                    pairs = more
+                    pairs = _doubled(pairs)
                 pairs[found, 0], pairs[found, 1] = i, m
                 found += 1
     return pairs[:found]
