@@ -203,7 +203,8 @@ BAD_NAMES = {
     "cartpole": "unknown world 'cartpole' (did you mean 'cart-pole'?)",
     "hexapod": (
         "unknown world 'hexapod' (there are: double-pendulum/c1, double-pendulum/a0, qube, cart-pole, cube-toss,"
-        " drawer, peg, tabletop, drive, drive/held-out, crowd, crowd-nav, or a YAML file around your own MJCF or URDF)"
+        " drawer, peg, tabletop, drive, drive/held-out, crowd, crowd/sampled, crowd/sampled-orca, crowd-nav, or a YAML"
+        " file around your own MJCF or URDF)"
     ),
     "no.yaml": "no.yaml: no such file",
     "arm.xml": (

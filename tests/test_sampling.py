@@ -10,7 +10,9 @@ from simloop.randomness import stream
 from simloop.targets.catalogue import entries
 from simloop.targets.tracks import track_set
 from simloop.trajectories import Channel, TrajectorySet
-from simloop.worlds.crowd.sampling import INTERVAL, TrackSource, sample_crowds
+from simloop.worlds.crowd.engine import simulate
+from simloop.worlds.crowd.sampling import INTERVAL, Sampling, TrackSource, sample_crowds
+from simloop.worlds.crowd.world import crowd_named
 
 #: people at an instant, mean and deviation: Anderson et al., Table I
 _PUBLISHED = {"eth": (6.15, 4.46), "hotel": (5.60, 3.41)}
@@ -70,3 +72,26 @@ def test_bad_input() -> None:
         TrackSource.fit(empty)
     with pytest.raises(InputError, match="orca"):
         sample_crowds(TrackSource.straight(), 1, interaction="orco")  # type: ignore[arg-type]
+
+
+def test_sampled_worlds_are_what_the_functions_give() -> None:
+    """A draw of world `crowd/sampled` is a scene of its source; nobody there minds anybody, with ORCA nobody overlaps."""
+    pytest.importorskip("numba")
+    for name, most in (("crowd/sampled", None), ("crowd/sampled-orca", 0)):
+        world = crowd_named(name)
+        draws = world.draws(range(20), distribution=world.distribution("wide"), seed=2)
+        tracks = simulate([d.scene for d in draws], seconds=8.0, model=world.walking, every=4, seed=2)
+        assert {d.scenario for d in draws} == {"straight"}
+        assert sum(tracks.meta["overlaps"]) > 0 if most is None else sum(tracks.meta["overlaps"]) == most
+    with pytest.raises(InputError, match="no such file"):
+        world.draws([0], scenarios=["no-such-tracks"])
+    with pytest.raises(InputError, match="not of people who walk"):
+        crowd_named("qube")
+
+
+def test_more_people_where_more_are_asked_for() -> None:
+    """Sampling is relative to what was fitted: twice the people, half the speed."""
+    source = TrackSource.straight(people=(10.0, 0.0))
+    paths, speeds = source.draw(stream(3, "test"), Sampling(people=2.0, speed=0.5, spread=0.0))
+    assert len(paths) == 20
+    np.testing.assert_allclose(speeds, 0.67, rtol=1e-9)

@@ -675,7 +675,7 @@ def watch(
     """
     if cli_crowd.is_crowd(run):
         _of_policies_alone("people walk by a --model", world=world, task=task, look=look)
-        cli_crowd.watch_crowd(output, scenario, model, values, distribution, seconds, seed)
+        cli_crowd.watch_crowd(str(run), output, scenario, model, values, distribution, seconds, seed)
         return
     cli_crowd.refuse_of_crowd(scenario=scenario, model=model, set=values)
     from simloop.runs import trained

@@ -10,9 +10,15 @@ import typer
 from simloop import terminal
 from simloop.errors import InputError
 
+#: worlds that give tracks of people
+CROWDS = ("crowd", "crowd/sampled", "crowd/sampled-orca")
 Scenario = Annotated[
     str | None,
-    typer.Option("--scenario", help="Of world crowd: crossing, corridor, room, ...; all for all of them."),
+    typer.Option(
+        "--scenario",
+        help="Of world crowd: crossing, corridor, room, ...; all for all of them. Of crowd/sampled: tracks"
+        " to sample from.",
+    ),
 ]
 WalkingModel = Annotated[
     str | None,
@@ -30,8 +36,8 @@ Seconds = Annotated[float | None, typer.Option("--seconds", help="How long it go
 
 
 def is_crowd(name: str | Path) -> bool:
-    """Whether a name on the command line means world `crowd`, and nothing that lies in the folder."""
-    return str(name) == "crowd" and not Path(name).exists()
+    """Whether a name on the command line means world `crowd` or one of its kind, and no folder."""
+    return str(name) in CROWDS and not Path(name).exists()
 
 
 def walking_task(task: str | None, scenario: str | None) -> str | None:
@@ -59,6 +65,7 @@ def refuse_of_images(**given: object) -> None:
 
 
 def watch_crowd(
+    world: str,
     output: Path,
     scenario: str | None,
     model: str | None,
@@ -71,6 +78,6 @@ def watch_crowd(
     from simloop.verbs_crowd import watch_crowd as watch
 
     with terminal.shown_warnings(), terminal.progress() as show:
-        said = watch(output, scenario=scenario or "crossing", model=model or "orca", pairs=values or (),
+        said = watch(output, world, scenario=scenario, model=model, pairs=values or (),
                      distribution=distribution, seconds=seconds or 30.0, seed=seed, progress=show)  # fmt: skip
     terminal.say(said)

@@ -95,7 +95,7 @@ def generate(
         from simloop.verbs_tracks import generate_crowd
 
         with terminal.shown_warnings() as warned, terminal.progress() as show:
-            tracks = generate_crowd(output, frames, scenario=scenario, model=model, distribution=distribution,
+            tracks = generate_crowd(output, frames, world, scenario=scenario, model=model, distribution=distribution,
                                     pairs=values or (), seconds=seconds, workers=workers, seed=seed,
                                     resume=resume.value, progress=show)  # fmt: skip
         _show(tracks, json, warned)
@@ -140,7 +140,7 @@ def look(
         from simloop.verbs_crowd import look_at_crowd
 
         with terminal.shown_warnings():
-            terminal.say(look_at_crowd(output, scenario=scenario or "all", model=model or "orca", pairs=values or (),
+            terminal.say(look_at_crowd(output, what, scenario=scenario or "all", model=model, pairs=values or (),
                                        distribution=distribution, images=count, seconds=seconds or 12.0,
                                        seed=seed))  # fmt: skip
         return

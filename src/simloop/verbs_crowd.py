@@ -14,11 +14,11 @@ from simloop.errors import InputError, count
 from simloop.progress import Progress, silent
 from simloop.randomness import stream
 from simloop.report.video import check_film, write_frames
-from simloop.worlds.crowd.draws import Draw, draw_scenes, scenarios_named
+from simloop.worlds.crowd.draws import Draw, draw_scenes
 from simloop.worlds.crowd.engine import simulate
 from simloop.worlds.crowd.film import IN_STEP, arrivals, film_pictures, still
 from simloop.worlds.crowd.view import Shown, View, picture_size
-from simloop.worlds.crowd.world import STEP, Crowd
+from simloop.worlds.crowd.world import STEP, Crowd, crowd_named
 
 #: pixels, width of a film and of each picture of a sheet
 _WIDE, _SMALL = 960, 400
@@ -62,9 +62,10 @@ def _fixed(world: Crowd, drawn: Distribution, changes: Mapping[str, float]) -> D
 
 def watch_crowd(
     output: Path,
+    name: str = "crowd",
     *,
-    scenario: str = "crossing",
-    model: str = "orca",
+    scenario: str | None = None,
+    model: str | None = None,
     pairs: Sequence[str] = (),
     distribution: str | None = None,
     seconds: float = 30.0,
@@ -73,7 +74,9 @@ def watch_crowd(
 ) -> str:
     """Make a film of a scene from above; return what was seen."""
     check_film(output)
-    draw = _one(scenario, distribution, pairs, seed)
+    world = crowd_named(name)
+    model = model or world.walking
+    draw = _one(world, scenario or ("crossing" if name == "crowd" else "all"), distribution, pairs, seed)
     progress("watch: people walk", 0.0)
     tracks = simulate([draw.scene], seconds=seconds, model=model, dt=STEP, seed=seed, numbers=[draw.number])
     title = f"{draw.scenario}, {model}"
@@ -85,20 +88,20 @@ def watch_crowd(
     return f"{output}: {title}; {there} of {len(draw.scene)} people arrived; {clashes}"
 
 
-def _one(scenario: str, distribution: str | None, pairs: Sequence[str], seed: int) -> Draw:
-    world = Crowd()
-    names = scenarios_named(scenario)
+def _one(world: Crowd, scenario: str, distribution: str | None, pairs: Sequence[str], seed: int) -> Draw:
+    names = world.scenarios(scenario)
     if len(names) != 1:
         raise InputError(f"one scenario is watched at a time, got {', '.join(names)}")
     drawn = distribution_of(world, distribution, pairs)
-    return draw_scenes([0], world.parameters, scenarios=names, distribution=drawn, seed=seed)[0]
+    return draw_scenes([0], world, scenarios=names, distribution=drawn, seed=seed)[0]
 
 
 def look_at_crowd(
     output: Path,
+    name: str = "crowd",
     *,
     scenario: str = "all",
-    model: str = "orca",
+    model: str | None = None,
     pairs: Sequence[str] = (),
     distribution: str | None = None,
     images: int | None = None,
@@ -107,9 +110,10 @@ def look_at_crowd(
 ) -> str:
     """Put scenes with the trails of their people on one sheet; return what is on it."""
     check_sheet(output)
-    world, names = Crowd(), scenarios_named(scenario)
+    world = crowd_named(name)
+    names, model = world.scenarios(scenario), model or world.walking
     drawn = distribution_of(world, distribution, pairs)
-    draws = draw_scenes(range(images or len(names)), world.parameters, scenarios=names, distribution=drawn, seed=seed)
+    draws = draw_scenes(range(images or len(names)), world, scenarios=names, distribution=drawn, seed=seed)
     pictures = []
     for d in draws:
         tracks = simulate([d.scene], seconds=seconds, model=model, dt=STEP, seed=seed, numbers=[d.number])
@@ -117,4 +121,4 @@ def look_at_crowd(
         pictures.append(still(View(d.scene, size, Shown(density=False), title=d.scenario), tracks))
     columns = [pictures[k::_COLUMNS] for k in range(min(_COLUMNS, len(pictures)))]
     wide, high = write_pictures(output, columns)
-    return f"{output}: {count(len(draws), 'scene')} of world crowd, {model}, {wide} x {high} pixels"
+    return f"{output}: {count(len(draws), 'scene')} of world {name}, {model}, {wide} x {high} pixels"

@@ -20,7 +20,7 @@ from simloop.progress import Progress, silent
 from simloop.runs import Resume, write_json
 from simloop.targets.track_formats import FORMATS, write_tracks
 from simloop.verbs_crowd import distribution_of
-from simloop.worlds.crowd.world import Crowd
+from simloop.worlds.crowd.world import crowd_named
 
 #: scenes of a dataset, where nobody says how many
 SCENES = 100
@@ -51,6 +51,7 @@ class GeneratedTracks:
 def generate_crowd(
     folder: Path,
     scenes: int | None,
+    name: str = "crowd",
     *,
     scenario: str | None = None,
     model: str | None = None,
@@ -63,7 +64,7 @@ def generate_crowd(
     progress: Progress = silent,
 ) -> GeneratedTracks:
     """Make a dataset of tracks; what is None is as in the one that is there."""
-    world = Crowd()
+    world = crowd_named(name)
     before = TrackManifest.read(folder) if (folder / MANIFEST).is_file() and resume != "always" else None
     c: Mapping[str, Any] = before.configuration if before else {}
     kept = before is not None and distribution is None and not pairs
@@ -71,8 +72,9 @@ def generate_crowd(
     made = generate_tracks(
         scenes or (before.frames if before else SCENES),
         folder,
+        name,
         scenarios=(scenario,) if scenario else tuple(c.get("scenarios", ("all",))),
-        model=model or c.get("model", "orca"),
+        model=model or c.get("model", world.walking),
         distribution=drawn,
         seconds=seconds or c.get("seconds", SECONDS),
         interval=c["every"] * c["dt"] if before else INTERVAL,
@@ -115,7 +117,9 @@ class ShownTracks:
         m = self.dataset.manifest
         c = m.configuration
         there = "" if m.counts is not None else f" of {m.frames}: NOT COMPLETE, give its command again"
-        terminal.say(f"{self.dataset.folder}: tracks of world 'crowd', {count(len(self.dataset), 'scene')}{there}")
+        terminal.say(
+            f"{self.dataset.folder}: tracks of world {c['world']['name']!r}, {count(len(self.dataset), 'scene')}{there}"
+        )
         terminal.say(
             f"model {c['model']}, up to {c['seconds']:g} s, a row each {c['every'] * c['dt']:.3g} s, seed {c['seed']},"
             f" distribution {c['distribution hash']}, dataset {m.hash}"

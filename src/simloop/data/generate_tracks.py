@@ -41,12 +41,11 @@ from simloop.errors import InputError
 from simloop.progress import Progress, silent
 from simloop.runs import Resume, check_resume, write_json
 from simloop.trajectories import TrajectorySet
-from simloop.worlds import get_world
 from simloop.worlds.crowd.channels import CHANNELS
-from simloop.worlds.crowd.draws import Draw, draw_scenes, scenarios_named
+from simloop.worlds.crowd.draws import Draw, draw_scenes
 from simloop.worlds.crowd.engine import simulate
 from simloop.worlds.crowd.models import get_model
-from simloop.worlds.crowd.world import STEP, Crowd
+from simloop.worlds.crowd.world import STEP, Crowd, crowd_named
 from simloop.worlds.description import versions
 
 #: s, how long a scene goes on at most, and between two rows of a track, where nobody says it
@@ -66,7 +65,7 @@ class TrackOrder:
         seed = int(c["seed"])
         draws = draw_scenes(
             numbers,
-            get_world("crowd").parameters,
+            crowd_named(c["world"]["name"]),
             scenarios=c["scenarios"],
             distribution=self.manifest.distribution(),
             seed=seed,
@@ -131,9 +130,10 @@ def configure_tracks(
 def generate_tracks(
     n: int,
     folder: str | Path,
+    name: str = "crowd",
     *,
     scenarios: Sequence[str] = ("all",),
-    model: str = "orca",
+    model: str | None = None,
     distribution: Distribution | None = None,
     seconds: float = SECONDS,
     interval: float = INTERVAL,
@@ -147,8 +147,9 @@ def generate_tracks(
     Args:
         n: scenes.
         folder: a new one, or one that holds a part of this dataset.
+        name: of the world, `crowd` or one of its kind.
         scenarios: their names, by turns; `all` for all of them.
-        model: of walking.
+        model: of walking; by default the world's.
         distribution: what parameters are drawn from; by default the default parameters.
         seconds: how long a scene goes on at most.
         interval: s, between two rows of a track.
@@ -161,9 +162,9 @@ def generate_tracks(
     check_resume(resume)
     if n < 1 or workers < 1:
         raise InputError(f"{'n' if n < 1 else 'workers'} must be at least 1, got {min(n, workers)}")
-    world = Crowd()
+    world = crowd_named(name)
     configuration = configure_tracks(
-        world, scenarios=scenarios_named(",".join(scenarios)), model=model,
+        world, scenarios=world.scenarios(",".join(scenarios)), model=model or world.walking,
         distribution=distribution or world.distributions()["default"], seconds=seconds, interval=interval, seed=seed,
     )  # fmt: skip
     with opened(Path(folder), TrackManifest(configuration, n, world.name), resume) as manifest:

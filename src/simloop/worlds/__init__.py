@@ -77,6 +77,12 @@ def _crowd_nav() -> World:
     return CrowdNav()
 
 
+def _crowd_sampled(*, meet: bool) -> World:
+    from simloop.worlds.crowd.sampled import SampledCrowd
+
+    return SampledCrowd(meet=meet)
+
+
 _WORLDS: dict[str, Callable[[], World]] = {
     "double-pendulum/c1": lambda: _double_pendulum("c1"),
     "double-pendulum/a0": lambda: _double_pendulum("a0"),
@@ -89,6 +95,8 @@ _WORLDS: dict[str, Callable[[], World]] = {
     "drive": _drive,
     "drive/held-out": _drive_held_out,
     "crowd": _crowd,
+    "crowd/sampled": lambda: _crowd_sampled(meet=False),
+    "crowd/sampled-orca": lambda: _crowd_sampled(meet=True),
     "crowd-nav": _crowd_nav,
 }
 _DEFAULTS = {"double-pendulum": "double-pendulum/c1"}

@@ -86,7 +86,7 @@ class Batch:
         self._scene_of = np.repeat(np.arange(count), sizes)
         self._allocate(n, count, max([s.routes.shape[1] for s in self.scenes], default=1))
         self._steered = np.zeros(n, bool) if steered is None else np.array(steered, bool)
-        self._unseen = np.zeros(n, bool) if unseen is None else np.array(unseen, bool)
+        self._unseen = np.full(n, self.model.alone) if unseen is None else np.array(unseen, bool)
         for name, mask in (("steered", self._steered), ("unseen", self._unseen)):
             if mask.shape != (n,):
                 raise InputError(f"{name} of a crowd of {n} people must have shape ({n},), got {mask.shape}")
@@ -127,7 +127,8 @@ class Batch:
         """Begin the scene in place k."""
         scene, at = self.scenes[k], slice(self.offsets[k], self.offsets[k + 1])
         check_scene(scene)
-        refuse_overlaps(scene)
+        if not self.model.alone:
+            refuse_overlaps(scene)
         self._starts[at], self._begins[at], self.traits[at] = scene.starts, scene.begins, scene.traits
         self._reach[at], self._stays[at] = scene.reach, scene.stays
         self._routes[at] = np.nan
@@ -173,6 +174,14 @@ class Batch:
     def walls(self) -> tuple[Array, NDArray[np.int64], NDArray[np.int64]]:
         """(W, 4) m of all scenes, and (S,) where those of each begin among them and how many they are."""
         return self._walls, self._wall_begins, self._wall_counts
+
+    @property
+    def ways(self) -> Array:
+        """(N, 1 + K, 2) m, where each begins and the places of its route; shorter ones go on with the last place."""
+        ways = np.concatenate([self._starts[:, None], self._routes], axis=1)
+        known = np.isfinite(ways[:, :, 0])
+        last = np.maximum.accumulate(np.where(known, np.arange(ways.shape[1]), 0), axis=1)
+        return np.asarray(np.take_along_axis(ways, last[:, :, None], axis=1))
 
     def _divide(self) -> list[tuple[int, int]]:
         """Which scenes each thread takes; one range where they cannot be shared out evenly."""
@@ -277,8 +286,8 @@ class Batch:
         move(
             first, last, dt, self.model.apart, self._counting, self.offsets, self.position, self.velocity, self._chosen,
             self.active, self._unseen, self.traits, self._clear, self._walls, self._wall_begins, self._wall_counts,
-            self._frame, self._shape, self._cells, self._order, self._goal, self._whole, self._part, self.overlaps,
-            self.deepest,
+            self._frame, self._shape, self._cells, self._order, self._sorted, self._goal, self._whole, self._part,
+            self.overlaps, self.deepest,
         )  # fmt: skip
         walking.arrive(
             first, last, dt, self.offsets, self._steps, self.time, self.position, self.velocity, self.heading,

@@ -1,6 +1,6 @@
 """Scenes of world `crowd` by number: which scenario, under which parameters, with whom in it.
 
-    draws = draw_scenes(range(100), space, scenarios=["crossing", "plaza"], distribution=wide, seed=7)
+    draws = draw_scenes(range(100), world, scenarios=["crossing", "plaza"], distribution=wide, seed=7)
     draws[3].scenario, draws[3].values["people.count"], draws[3].scene
 
 A draw depends on the seed, its number, the distribution and the list of scenarios alone. Scenarios take turns: number k
@@ -11,14 +11,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from simloop.distributions import Distribution, Point
 from simloop.errors import InputError, unknown
-from simloop.parameters import Array, ParameterSpace
+from simloop.parameters import Array
 from simloop.randomness import stream
 from simloop.worlds.crowd.maps import SUFFIXES
-from simloop.worlds.crowd.scenarios import SCENARIOS, make_scene
+from simloop.worlds.crowd.scenarios import SCENARIOS
 from simloop.worlds.crowd.scene import Scene
+
+if TYPE_CHECKING:
+    from simloop.worlds.crowd.world import Crowd
 
 #: draws after which a distribution is refused that has no scene: its people find no room
 _ATTEMPTS = 8
@@ -58,7 +62,7 @@ def scenarios_named(text: str) -> tuple[str, ...]:
 
 def draw_scenes(
     numbers: Iterable[int],
-    space: ParameterSpace,
+    world: Crowd,
     *,
     scenarios: Sequence[str],
     distribution: Distribution | None = None,
@@ -68,7 +72,7 @@ def draw_scenes(
 
     Args:
         numbers: of the scenes.
-        space: the parameters of world `crowd`.
+        world: world `crowd`, or one of its kind.
         scenarios: their names, by turns.
         distribution: of the parameters; None for their defaults.
         seed: of everything random.
@@ -76,17 +80,17 @@ def draw_scenes(
     Raises:
         InputError: what the scenario says where none of a few draws of its parameters has room for its people.
     """
-    drawn = distribution or Point(space)
-    return [_draw(k, space, scenarios[k % len(scenarios)], drawn, seed) for k in numbers]
+    drawn = distribution or Point(world.parameters)
+    return [_draw(k, world, scenarios[k % len(scenarios)], drawn, seed) for k in numbers]
 
 
-def _draw(number: int, space: ParameterSpace, scenario: str, distribution: Distribution, seed: int) -> Draw:
+def _draw(number: int, world: Crowd, scenario: str, distribution: Distribution, seed: int) -> Draw:
     rows = distribution.sample(_ATTEMPTS, stream(seed, "crowd", "parameters", number))
     refused: InputError | None = None
     for attempt, row in enumerate(rows):
-        values = dict(zip(space.names, row.tolist(), strict=True))
+        values = dict(zip(world.parameters.names, row.tolist(), strict=True))
         try:
-            scene = make_scene(scenario, values, stream(seed, "crowd", "scene", number, attempt))
+            scene = world.scene(scenario, values, stream(seed, "crowd", "scene", number, attempt))
         except InputError as error:
             refused = error
             if isinstance(distribution, Point):

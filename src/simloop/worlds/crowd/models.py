@@ -19,6 +19,7 @@ from simloop.parameters import Array
 from simloop.worlds.crowd.collision_free_speed import CONSTANTS as SPEEDS
 from simloop.worlds.crowd.collision_free_speed import collision_free_speed
 from simloop.worlds.crowd.orca import orca
+from simloop.worlds.crowd.path import along_path
 from simloop.worlds.crowd.social_force import CONSTANTS as FORCES
 from simloop.worlds.crowd.social_force import social_force
 
@@ -39,6 +40,7 @@ class Model:
         inert: whether the loop itself carries out changes of velocity in the time that the trait `reaction` says.
         apart: whether bodies never overlap: `projection` keeps them apart.
         choose: instead of `loop`: the velocities (N, 2) m/s of everybody in a batch.
+        alone: whether nobody sees anybody, and bodies may begin inside one another.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Model:
     inert: bool = False
     apart: bool = False
     choose: Callable[[Batch], Array] | None = None
+    alone: bool = False
 
 
 #: the models of walking; `orca` foresees walls 0.5 s ahead at most
@@ -58,6 +61,7 @@ MODELS: dict[str, Model] = {
         Model("orca", orca, constants=(0.5,), apart=True),
         Model("social-force", social_force, constants=FORCES, neighbours=20, substep=0.05, inert=True),
         Model("collision-free-speed", collision_free_speed, constants=SPEEDS, neighbours=20, substep=0.05, apart=True),
+        Model("path", inert=True, choose=along_path, alone=True),
     )
 }
 

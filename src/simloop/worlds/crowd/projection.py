@@ -22,7 +22,7 @@ SLACK, FARTHEST = 1e-4, 0.1
 
 
 @compiled
-def close_pairs(s, offsets, position, active, traits, travel, frame, shape, begins, order):  # type: ignore[no-untyped-def]  # pragma: no cover
+def close_pairs(s, offsets, position, active, traits, travel, frame, shape, begins, order, sorted_):  # type: ignore[no-untyped-def]  # pragma: no cover
     """(P, 2) people of scene s whose bodies can touch if each moves `travel` m at most; the lower number first."""
     lo, hi = offsets[s], offsets[s + 1]
     pairs = np.empty((4 * (hi - lo) + 16, 2), np.int64)
@@ -31,23 +31,24 @@ def close_pairs(s, offsets, position, active, traits, travel, frame, shape, begi
     for i in range(lo, hi):
         if active[i]:
             widest = max(widest, traits[i, 1])
-    base, side, columns, rows = 4 * lo + 16 * s, frame[s, 2], shape[s, 0], shape[s, 1]
+    base, columns, rows = 4 * lo + 16 * s, shape[s, 0], shape[s, 1]
+    left, low, per_m = frame[s, 0], frame[s, 1], (1.0 + 1e-12) / frame[s, 2]
     for i in range(lo, hi):
         if not active[i]:
             continue
         x, y = position[i, 0], position[i, 1]
         reach = traits[i, 1] + widest + 2.0 * travel
-        x0 = max(int((x - reach - frame[s, 0]) / side), 0) if x - reach > frame[s, 0] else 0
-        y0 = max(int((y - reach - frame[s, 1]) / side), 0) if y - reach > frame[s, 1] else 0
-        x1 = min(int(min((x + reach - frame[s, 0]) / side, columns)), columns - 1)
-        y1 = min(int(min((y + reach - frame[s, 1]) / side, rows)), rows - 1)
+        x0, x1 = int(max((x - left - reach) * per_m - 1e-9, 0.0)), int(min((x - left + reach) * per_m, columns - 1.0))
+        y0, y1 = int(max((y - low - reach) * per_m - 1e-9, 0.0)), int(min((y - low + reach) * per_m, rows - 1.0))
         for row in range(y0, y1 + 1):
             for at in range(begins[base + row * columns + x0], begins[base + row * columns + x1 + 1]):
-                j = order[at]
-                if j <= i:
+                dx, dy = sorted_[at, 0] - x, sorted_[at, 1] - y
+                d2 = dx * dx + dy * dy
+                if d2 >= reach * reach:
                     continue
+                j = order[at]
                 limit = traits[i, 1] + traits[j, 1] + 2.0 * travel
-                if (position[j, 0] - x) ** 2 + (position[j, 1] - y) ** 2 < limit * limit:
+                if j > i and d2 < limit * limit:
                     if n == len(pairs):
                         pairs = _doubled(pairs)
                     pairs[n, 0], pairs[n, 1] = i, j
@@ -179,7 +180,7 @@ def _go_back(i, position, whole, part, goal):  # type: ignore[no-untyped-def]  #
 @compiled
 def move(  # type: ignore[no-untyped-def]  # pragma: no cover
     first, last, dt, apart, counting, offsets, position, velocity, chosen, active, unseen, traits, clear, walls,
-    wall_begins, wall_counts, frame, shape, begins, order, goal, whole, part, overlaps, deepest,
+    wall_begins, wall_counts, frame, shape, begins, order, sorted_, goal, whole, part, overlaps, deepest,
 ):  # fmt: skip
     """Move everybody in scenes first..last by the chosen velocities, out of walls and, if `apart`, from each other.
 
@@ -197,7 +198,7 @@ def move(  # type: ignore[no-untyped-def]  # pragma: no cover
                 goal[i, 1] = position[i, 1] + dt * chosen[i, 1]
                 part[i] = 1.0
         travel = dt * math.sqrt(fastest) + FARTHEST
-        pairs = close_pairs(s, offsets, position, active, traits, travel, frame, shape, begins, order)
+        pairs = close_pairs(s, offsets, position, active, traits, travel, frame, shape, begins, order, sorted_)
         near = _near_walls(lo, hi, position, active, clear, travel, walls, wall_begins[s], wall_counts[s])
         pushed = False
         for _ in range(ROUNDS):

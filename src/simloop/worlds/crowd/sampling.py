@@ -21,17 +21,42 @@ from simloop.errors import InputError, unknown
 from simloop.parameters import Array
 from simloop.randomness import stream
 from simloop.trajectories import TrajectorySet
-from simloop.worlds.crowd.channels import CHANNELS, TRAIT, TRAITS
+from simloop.worlds.crowd.channels import TRAIT, TRAITS
+from simloop.worlds.crowd.engine import simulate
 from simloop.worlds.crowd.scene import Scene
 
 Interaction = Literal["none", "orca"]
 INTERACTIONS: tuple[Interaction, ...] = ("none", "orca")
 #: constants of the paper: m, s, steps, points
-_SHIFT, _LENGTH, INTERVAL, STEPS, _LONG = 4.0, 40.0, 0.4, 21, 20
+_LENGTH, INTERVAL, STEPS, _LONG = 40.0, 0.4, 21, 20
 #: m, between the places that those who avoid others walk to; how near counts; and of bodies, from the first on
 _APART, _REACH, _RADIUS = 2.0, 0.6, 0.2
 #: m, below which a track has no direction
 _STILL = 0.05
+#: s, a step of those who walk
+_STEP = 0.1
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How people are sampled, relative to what was fitted where nothing else is said.
+
+    Attributes:
+        people: how many, in units of the fitted numbers.
+        speed: how fast, in units of the fitted speeds.
+        spread: how different their speeds are, in units of the fitted deviation.
+        shift: m, by which tracks are moved at most, each way.
+        reversed_: part of the tracks that are walked the other way.
+    """
+
+    people: float = 1.0
+    speed: float = 1.0
+    spread: float = 1.0
+    shift: float = 4.0
+    reversed_: float = 0.5
+
+
+PUBLISHED = Sampling()
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,17 +106,23 @@ class TrackSource:
         step = 1.34 * INTERVAL * np.stack([np.cos(angle), np.sin(angle)], axis=-1)
         return cls(tuple(each * np.arange(_LONG)[:, None] for each in step), people, 0.26)
 
-    def draw(self, rng: np.random.Generator) -> tuple[list[Array], Array]:
+    def draw(self, rng: np.random.Generator, how: Sampling = PUBLISHED) -> tuple[list[Array], Array]:
         """The people of a scene: paths (K, 2), m, of at least 40 m, and speeds (n,), m/s."""
-        count = max(round(rng.normal(*self.people)), 1)
-        drawn = [self._person(rng) for _ in range(count)]
+        mean, deviation = self.people
+        count = max(round(how.people * rng.normal(mean, deviation)), 1)
+        drawn = [self._person(rng, how) for _ in range(count)]
         return [path for path, _ in drawn], np.array([speed for _, speed in drawn])
 
-    def _person(self, rng: np.random.Generator) -> tuple[Array, float]:
+    def scene(self, rng: np.random.Generator, how: Sampling = PUBLISHED, *, meet: bool = False) -> Scene:
+        """A scene of sampled people: who walk exactly along their paths, or who `meet`, and so begin apart."""
+        paths, speeds = self.draw(rng, how)
+        return _meeting(paths, speeds) if meet else _passing(paths, speeds)
+
+    def _person(self, rng: np.random.Generator, how: Sampling) -> tuple[Array, float]:
         path = self.paths[rng.integers(len(self.paths))]
-        speed = abs(_speed(path) + rng.normal(0, self.speed_deviation))
-        path = path[::-1] if rng.random() < 0.5 else path
-        path = path + rng.uniform(-_SHIFT, _SHIFT, 2)
+        speed = how.speed * abs(_speed(path) + rng.normal(0, how.spread * self.speed_deviation))
+        path = path[::-1] if rng.random() < how.reversed_ else path
+        path = path + rng.uniform(-how.shift, how.shift, 2)
         if len(path) > _LONG:
             path = path[rng.integers(len(path) - _LONG + 1) :]
         along = path[-1] - path[0]
@@ -116,24 +147,12 @@ def sample_crowds(
     """
     if interaction not in INTERACTIONS:
         raise unknown("interaction", interaction, INTERACTIONS)
-    drawn = [source.draw(stream(seed, "sampling", k)) for k in range(scenes)]
-    if interaction == "orca":
-        from simloop.worlds.crowd.engine import simulate
-
-        return simulate([_scene(*each) for each in drawn], seconds=(steps - 1) * INTERVAL, every=4, seed=seed)
-    values, time, entity, lengths = [], [], [], [0]
-    at = np.arange(steps) * INTERVAL
-    for paths, speeds in drawn:
-        walked = np.stack([_along(path, speed * at) for path, speed in zip(paths, speeds, strict=True)], axis=1)
-        values.append(_rows(walked).reshape(-1, len(CHANNELS)))
-        time.append(np.repeat(at, len(paths)))
-        entity.append(np.tile(np.arange(len(paths)), steps))
-        lengths.append(steps * len(paths))
-    return TrajectorySet(
-        CHANNELS, np.concatenate([np.zeros(0), *time]), np.concatenate([np.zeros((0, len(CHANNELS))), *values]),
-        np.cumsum(lengths), entity=np.concatenate([np.zeros(0, dtype=np.int64), *entity]),
-        meta={"world": "crowd/sampled", "seed": seed},
-    )  # fmt: skip
+    meet = interaction == "orca"
+    drawn = [source.scene(stream(seed, "sampling", k), meet=meet) for k in range(scenes)]
+    model = "orca" if meet else "path"
+    return simulate(
+        drawn, seconds=(steps - 1) * INTERVAL, model=model, every=round(INTERVAL / _STEP), dt=_STEP, seed=seed
+    )
 
 
 def _speed(path: Array) -> float:
@@ -141,21 +160,15 @@ def _speed(path: Array) -> float:
     return float(np.hypot(*np.diff(path, axis=0).T).mean() / INTERVAL)
 
 
-def _along(path: Array, distance: Array) -> Array:
-    """(n, 2) m, the places so far (n,), m, along a path's lines."""
-    length = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(path, axis=0).T))])
-    return np.column_stack([np.interp(distance, length, path[:, axis]) for axis in (0, 1)])
+def _passing(paths: list[Array], speeds: Array) -> Scene:
+    """The scene of people who walk along their paths and see nobody."""
+    longest = max(len(path) for path in paths)
+    routes = np.stack([np.pad(path[1:], ((0, longest - len(path)), (0, 0)), constant_values=np.nan) for path in paths])
+    # who begins after 0 s comes walking
+    return _of(np.array([path[0] for path in paths]), routes, np.full(len(paths), 1e-9), 0.05, _traits(speeds, 0.0))
 
 
-def _rows(places: Array) -> Array:
-    """(T, n, channels) of places (T, n, 2), m."""
-    velocity = np.gradient(places, INTERVAL, axis=0)
-    heading = np.arctan2(velocity[..., 1], velocity[..., 0])
-    group = np.full(heading.shape, -1.0)
-    return np.concatenate([places, np.stack([heading, group], axis=-1), velocity], axis=-1)
-
-
-def _scene(paths: list[Array], speeds: Array) -> Scene:
+def _meeting(paths: list[Array], speeds: Array) -> Scene:
     """The scene of people who walk to places along their paths; who would begin inside another is left out."""
     starts: list[Array] = []
     kept = []
@@ -163,19 +176,30 @@ def _scene(paths: list[Array], speeds: Array) -> Scene:
         if all(np.hypot(*(path[0] - other)) > 2.2 * _RADIUS for other in starts):
             starts.append(path[0])
             kept.append(i)
-    goals = [_along(paths[i], np.arange(_APART, _LENGTH, _APART)) for i in kept]
+    routes = np.stack([_places(paths[i]) for i in kept])
+    return _of(np.array(starts), routes, np.zeros(len(kept)), _REACH, _traits(speeds[kept], 0.05))
+
+
+def _of(starts: Array, routes: Array, begins: Array, reach: float, traits: Array) -> Scene:
+    n = len(starts)
     return Scene(
-        walls=np.zeros((0, 4)), starts=np.array(starts), begins=np.zeros(len(kept)), routes=np.stack(goals),
-        reach=np.full(len(kept), _REACH), traits=_traits(speeds[kept]), groups=np.full(len(kept), -1),
-        stays=np.zeros(len(kept), dtype=np.bool_), name="sampled",
+        walls=np.zeros((0, 4)), starts=starts, begins=begins, routes=routes, reach=np.full(n, reach), traits=traits,
+        groups=np.full(n, -1), stays=np.zeros(n, dtype=np.bool_), name="sampled",
     )  # fmt: skip
 
 
-def _traits(speeds: Array) -> Array:
-    """(n, traits) of attentive people of those speeds, m/s."""
+def _places(path: Array) -> Array:
+    """(K, 2) m, places each 2 m along a path's lines, so far as every path is long."""
+    length = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(path, axis=0).T))])
+    at = np.arange(_APART, _LENGTH, _APART)
+    return np.column_stack([np.interp(at, length, path[:, axis]) for axis in (0, 1)])
+
+
+def _traits(speeds: Array, least: float) -> Array:
+    """(n, traits) of attentive people of those speeds, m/s, or the least."""
     like = {"radius": _RADIUS, "space": 0.1, "reaction": 0.2, "horizon": 2.0, "sight": 8.0, "share": 0.5}
     traits = np.zeros((len(speeds), len(TRAITS)))
-    traits[:, TRAIT["speed"]] = np.maximum(speeds, 0.05)
+    traits[:, TRAIT["speed"]] = np.maximum(speeds, least)
     for name, value in like.items():
         traits[:, TRAIT[name]] = value
     return traits

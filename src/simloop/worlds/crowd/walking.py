@@ -227,6 +227,14 @@ def carry_out(first, last, dt, inert, active, steered, told, traits, velocity, c
 
 
 @compiled
+def _wrapped(angle):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """An angle of at most two turns within half a turn of 0, rad."""
+    if angle > math.pi:
+        return angle - 2.0 * math.pi
+    return angle + 2.0 * math.pi if angle < -math.pi else angle
+
+
+@compiled
 def arrive(  # type: ignore[no-untyped-def]  # pragma: no cover
     first, last, dt, offsets, steps, time, position, velocity, heading, active, entered, arrived, routes, reach, stays,
     leg, done,
@@ -240,9 +248,8 @@ def arrive(  # type: ignore[no-untyped-def]  # pragma: no cover
             if active[i]:
                 vx, vy = velocity[i, 0], velocity[i, 1]
                 if vx * vx + vy * vy > 0.01:
-                    turn = (math.atan2(vy, vx) - heading[i] + math.pi) % (2.0 * math.pi) - math.pi
-                    heading[i] += min(max(turn, -TURN * dt), TURN * dt)
-                    heading[i] = (heading[i] + math.pi) % (2.0 * math.pi) - math.pi
+                    turn = _wrapped(math.atan2(vy, vx) - heading[i])
+                    heading[i] = _wrapped(heading[i] + min(max(turn, -TURN * dt), TURN * dt))
                 last_leg = leg[i] + 1 == routes.shape[1] or math.isnan(routes[i, leg[i] + 1, 0])
                 dx, dy = routes[i, leg[i], 0] - position[i, 0], routes[i, leg[i], 1] - position[i, 1]
                 if last_leg and math.isnan(arrived[i]) and dx * dx + dy * dy < reach[i] * reach[i]:

@@ -44,18 +44,41 @@ _CHUNK = 256
 
 
 class Crowd(World):
-    """People who walk among others and among walls."""
+    """People who walk among others and among walls.
+
+    Attributes:
+        walking: the model of walking where none is named.
+    """
+
+    walking: str
 
     def __init__(self) -> None:
         self.name = "crowd"
         self.summary = "people who walk: corridors, crossings, rooms with exits, squares, streets"
-        self.parameters = space([*TABLE, *PEOPLE])
+        self.table = [*TABLE, *PEOPLE]
+        self.walking = "orca"
+        self._finish()
+
+    def _finish(self) -> None:
+        self.parameters = space(self.table)
         self.channels, self.actions = CHANNELS, ()
         self.control_dt = STEP
         self.replayed = False
 
     def distributions(self) -> Mapping[str, Distribution]:
-        return {**super().distributions(), **distributions([*TABLE, *PEOPLE])}
+        return {**super().distributions(), **distributions(self.table)}
+
+    def scenarios(self, text: str = "all") -> tuple[str, ...]:
+        """The scenarios of a comma-separated list of names; `all` is all that have names."""
+        from simloop.worlds.crowd.draws import scenarios_named
+
+        return scenarios_named(text)
+
+    def scene(self, scenario: str, values: Mapping[str, float], rng: np.random.Generator) -> Scene:
+        """A scene of that scenario under parameters by name."""
+        from simloop.worlds.crowd.scenarios import make_scene
+
+        return make_scene(scenario, values, rng)
 
     def versions(self) -> dict[str, str]:
         return loop_versions()
@@ -84,38 +107,47 @@ class Crowd(World):
         seed: int = 0,
     ) -> list[Draw]:
         """Draw the scenes of those numbers: of all scenarios by turns, or of some, by default of default parameters."""
-        from simloop.worlds.crowd.draws import draw_scenes, scenarios_named
+        from simloop.worlds.crowd.draws import draw_scenes
 
-        names = scenarios_named(",".join(scenarios) if scenarios else "all")
-        return draw_scenes(numbers, self.parameters, scenarios=names, distribution=distribution, seed=seed)
+        names = self.scenarios(",".join(scenarios) if scenarios else "all")
+        return draw_scenes(numbers, self, scenarios=names, distribution=distribution, seed=seed)
 
-    def outcomes(self, rows: Array, *, seed: int = 0, model: str = "orca") -> Array:
+    def outcomes(self, rows: Array, *, seed: int = 0, model: str | None = None) -> Array:
         """How many people are where, which way they face and how fast they are, in a scene of each scenario.
 
         Seven numbers for each scenario and each of a few times: how many are in the scene, the means of x, y, x^2 and
         y^2 (m, m^2), of speed (m/s) and of the heading's sine. Of scenarios that have no room for a row's people they
         are 0.
         """
-        from simloop.worlds.crowd.draws import scenarios_named
-        from simloop.worlds.crowd.scenarios import make_scene
-
         rows = self.parameters.check(rows)
-        names = scenarios_named("all")
+        names = self.scenarios()
         scenes: list[Scene] = []
         places: list[tuple[int, int]] = []
         for i, row in enumerate(rows):
             values = dict(zip(self.parameters.names, row.tolist(), strict=True))
             for j, name in enumerate(names):
                 try:
-                    scenes.append(make_scene(name, values, stream(seed, "crowd", "outcomes", j)))
+                    scenes.append(self.scene(name, values, stream(seed, "crowd", "outcomes", j)))
                 except InputError:
                     continue
                 places.append((i, j))
         told = np.zeros((len(rows), len(names), 7 * len(_TOLD)))
         for first in range(0, len(scenes), _CHUNK):
             part = slice(first, first + _CHUNK)
-            told[tuple(np.array(places[part]).T)] = _told(scenes[part], [j for _, j in places[part]], model, seed)
+            told[tuple(np.array(places[part]).T)] = _told(
+                scenes[part], [j for _, j in places[part]], model or self.walking, seed
+            )
         return told.reshape(len(rows), -1)
+
+
+def crowd_named(name: str) -> Crowd:
+    """World `crowd`, or one of its kind."""
+    from simloop.worlds import get_world
+
+    world = get_world(name)
+    if not isinstance(world, Crowd):
+        raise InputError(f"world {name!r} is not of people who walk; 'crowd' is, and those of its kind")
+    return world
 
 
 def _told(scenes: Sequence[Scene], numbers: Sequence[int], model: str, seed: int) -> Array:

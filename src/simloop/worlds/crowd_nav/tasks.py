@@ -30,12 +30,14 @@ class Reach(Task):
     Attributes:
         near: m, how near the goal counts as reached.
         discomfort: m, a gap that is too small.
+        nearness: taken off for each second and metre by which a gap is smaller than that; CrowdNav's is 0.5.
         progress: reward of a metre towards the goal.
         crash: taken off for a collision; CrowdNav's is 0.25, which a policy that gains by progress does not mind.
     """
 
     near: float = 0.3
     discomfort: float = 0.2
+    nearness: float = 0.5
     progress: float = 0.2
     crash: float = 1.0
 
@@ -66,7 +68,7 @@ class Reach(Task):
         was, now = self._far(before), self._far(values)
         gap = values[:, AT["gap"]]
         out = self.progress * (was - now)
-        out = out - np.where(gap < self.discomfort, 0.5 * self.decision_dt * (self.discomfort - gap), 0.0)
+        out = out - np.where(gap < self.discomfort, self.nearness * self.decision_dt * (self.discomfort - gap), 0.0)
         reached = now < self.near
         return np.asarray(np.where(gap < 0, -self.crash, np.where(reached, out + 1.0, out)))
 
