@@ -4,7 +4,8 @@
     20 % real         the first fifth of the scenes of the other places' training parts, without and with simulation
 
 The ranges of the augmentations were set by hand after looking at the training parts of all recordings, most of each
-test set; the choice of crowds after looking at test sets. No training saw a real track where the arm does not say so.
+test set, and at the test scores of ten variants (docs/predictors.md); the choice of crowds after looking at test sets.
+No training saw a real track where the arm does not say so.
 
 Each training is kept in `runs/bench-prediction`; a benchmark that was stopped goes on there.
 """
@@ -29,7 +30,7 @@ from simloop.worlds.crowd.world import Crowd
 _FOLDER = Path("runs/bench-prediction")
 _SEEDS = (0, 1, 2)
 _SETS = ("eth", "hotel", "univ", "zara1", "zara2")
-_LEARNER = Predictor(steps=2500, batch=128, width=96)
+_LEARNER = Predictor()
 
 
 def run() -> None:

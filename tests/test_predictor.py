@@ -116,10 +116,25 @@ def test_samples_are_put_together_so_that_few_collide():
     from simloop.learn.joint_samples import arranged
 
     steps = np.linspace(0.3, 3.6, 12)
-    left, right = np.stack([steps, steps], axis=1), np.stack([steps, -steps], axis=1)
+    left, right = np.stack([steps, 1 + steps], axis=1), np.stack([steps, -1 - steps], axis=1)
     many = np.array([[left, right], [left, right]]) + np.zeros((2, 1, 1, 1))
-    found = arranged(many, np.array([[0.0, 0.0], [0.0, -0.6]]), np.array([0, 2]))
+    found = arranged(many, np.array([[0.0, 0.0], [-9.0, 0.0]]), np.array([0, 2]))
     assert np.array_equal(found[0], many[0])
     apart = np.abs(found[0] - found[1]).max(axis=(1, 2))
     assert (apart > 1).all()
     assert sorted(x.tobytes() for x in found[1]) == sorted(x.tobytes() for x in many[1])
+
+
+def test_who_still_touches_steps_aside():
+    """Two who walk into each other pass with bodies apart, moved by a few centimetres; others are not moved."""
+    from simloop.learn.joint_samples import ROOM, arranged
+
+    ahead = np.stack([np.linspace(0.5, 6, 12), np.zeros(12)], axis=1)
+    towards = ahead[::-1] + [-0.5, 0.05]
+    alone = ahead + [0.0, 30.0]
+    many = np.stack([ahead, towards, alone])[:, None]
+    found = arranged(many, np.array([[0.0, 0.0], [6.0, 0.05], [0.0, 30.0]]), np.array([0, 3]))
+    apart = np.linalg.norm(found[0, 0] - found[1, 0], axis=1)
+    assert apart.min() > 0.9 * ROOM
+    assert np.abs(found - many).max() < 0.15
+    assert np.array_equal(found[2], many[2])

@@ -75,7 +75,7 @@ def test_bad_input() -> None:
 
 
 def test_sampled_worlds_are_what_the_functions_give() -> None:
-    """A draw of world `crowd/sampled` is a scene of its source; nobody there minds anybody, with ORCA nobody overlaps."""
+    """A draw is a scene of its source; as published nobody minds anybody, with ORCA nobody overlaps."""
     pytest.importorskip("numba")
     for name, most in (("crowd/sampled", None), ("crowd/sampled-orca", 0)):
         world = crowd_named(name)

@@ -18,12 +18,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simloop.errors import InputError, need
 from simloop.learn.learner import Clock
 from simloop.learn.predictor_model import PredictorModel, PredictorShape, Views, local, views_of
 from simloop.learn.state import keep_state, kept_state, optimizer_arrays, restore_optimizer
 from simloop.learn.track_augmentations import get_track_augmentation
+from simloop.parameters import Array
 from simloop.progress import Progress, silent
 from simloop.randomness import stream
 from simloop.repeatable import repeatable
@@ -47,6 +49,16 @@ class TrainedPredictor:
 
 
 @dataclass(frozen=True)
+class _Source:
+    """Tracks that are learned from: their part of a batch, how they are augmented, who is accompanied."""
+
+    views: Views
+    part: float
+    augmentation: str
+    companions: float
+
+
+@dataclass(frozen=True)
 class Predictor:
     """How a predictor is trained.
 
@@ -59,6 +71,7 @@ class Predictor:
         width, paths: of the network, and of its set of paths.
         nearest: weight of the nearest path's distance beside the energy score.
         missing: part of neighbours who are not seen in training.
+        companions: part of simulated people beside whom somebody walks along.
     """
 
     name: ClassVar[str] = "predictor"
@@ -73,12 +86,13 @@ class Predictor:
     paths: int = 20
     nearest: float = 0.5
     missing: float = 0.2
+    companions: float = 0.6
 
     def __post_init__(self) -> None:
         get_track_augmentation(self.augmentation)
         get_track_augmentation(self.real_augmentation)
-        if not 0 <= self.real_part <= 1 or not 0 <= self.missing <= 1:
-            raise InputError("learner 'predictor': real_part and missing are parts, from 0 to 1")
+        if not all(0 <= part <= 1 for part in (self.real_part, self.missing, self.companions)):
+            raise InputError("learner 'predictor': real_part, missing and companions are parts, from 0 to 1")
         if min(self.steps, self.batch, self.width) < 1 or self.paths < 2:
             raise InputError("learner 'predictor': steps, batch and width must be at least 1, and paths at least 2")
 
@@ -128,20 +142,23 @@ class Predictor:
             progress(f"predictor: step {last}, distance {losses['distance']:.3f} m", (chunk + 1) / chunks)
         return TrainedPredictor(PredictorModel(shape, [network]), record["history"], clock.seconds)
 
-    def _sources(self, simulated: Windows | None, real: Windows | None) -> list[tuple[Views, float, str]]:
-        """What is learned from: views, their part of a batch, how they are augmented."""
-        found = [(w, a) for w, a in ((simulated, self.augmentation), (real, self.real_augmentation)) if w is not None]
-        for windows, _ in found:
+    def _sources(self, simulated: Windows | None, real: Windows | None) -> list[_Source]:
+        """What is learned from."""
+        both = simulated is not None and real is not None
+        given = ((simulated, 1 - self.real_part, self.augmentation, self.companions),
+                 (real, self.real_part, self.real_augmentation, 0.0))  # fmt: skip
+        found = []
+        for windows, part, augmentation, companions in given:
+            if windows is None:
+                continue
             if not len(windows):
                 raise InputError("learner 'predictor': no track is there for 20 steps of 0.4 s; give longer ones")
+            found.append(_Source(views_of(windows, future=True), part if both else 1.0, augmentation, companions))
         if not found:
             raise InputError("learner 'predictor': expected simulated tracks, real ones, or both")
-        parts = [1.0] if len(found) == 1 else [1 - self.real_part, self.real_part]
-        return [(views_of(w, future=True), part, a) for (w, a), part in zip(found, parts, strict=True)]
+        return found
 
-    def _chunk(
-        self, network: Any, optimizer: Any, sources: list[tuple[Views, float, str]], steps: range, seed: int
-    ) -> dict[str, float]:
+    def _chunk(self, network: Any, optimizer: Any, sources: list[_Source], steps: range, seed: int) -> dict[str, float]:
         """Some gradient steps; the mean of each loss."""
         import torch
 
@@ -164,20 +181,27 @@ class Predictor:
             sums += [float(each.detach()) for each in losses]
         return dict(zip(("distance", "energy", "nearest"), (sums / len(steps)).tolist(), strict=True))
 
-    def _drawn(self, sources: list[tuple[Views, float, str]], count: int, rng: np.random.Generator) -> Any:
+    def _drawn(self, sources: list[_Source], count: int, rng: np.random.Generator) -> Any:
         """Batches of tensors: paths, others, who of them is there."""
         import torch
 
         parts = []
-        sizes = [round(self.batch * part) for _, part, _ in sources]
+        sizes = [round(self.batch * source.part) for source in sources]
         sizes[0] = self.batch - sum(sizes[1:])
-        for (views, _, augmentation), size in zip(sources, sizes, strict=True):
-            chosen = views.take(rng.integers(len(views), size=size * count))
+        for source, size in zip(sources, sizes, strict=True):
+            chosen = source.views.take(rng.integers(len(source.views), size=size * count))
             # who walks backwards meets others elsewhere, and sees nobody
             back = rng.random(len(chosen)) < _REVERSED
             paths = np.where(back[:, None, None], chosen.paths[:, ::-1], chosen.paths)
             there = chosen.there & ~back[:, None] & (rng.random(chosen.there.shape) >= self.missing)
-            seen, _ = local(Views(get_track_augmentation(augmentation).of(paths, rng), chosen.others, there))
+            others, how = chosen.others, get_track_augmentation(source.augmentation)
+            if source.companions:
+                paths, beside = how.of_pairs(paths, rng)
+                with_them = rng.random(len(paths)) < source.companions
+                others, there = _accompanied(others, there, paths, beside, with_them)
+            else:
+                paths = how.of(paths, rng)
+            seen, _ = local(Views(paths, others, there))
             flip = np.where(rng.random((len(chosen), 1, 1)) < 0.5, -1.0, 1.0)
             seen.paths[..., 1:] *= flip
             seen.others[..., 1::2] *= flip
@@ -192,3 +216,13 @@ class Predictor:
     def versions(cls) -> dict[str, str]:
         """The versions of the packages that what is learned depends on."""
         return {package: version(package) for package in cls.needs}
+
+
+def _accompanied(
+    others: Array, there: NDArray[np.bool_], paths: Array, beside: Array, who: NDArray[np.bool_]
+) -> tuple[Array, NDArray[np.bool_]]:
+    """Neighbours of whom the nearest of some (n,) is who walks beside them."""
+    others, there = others.copy(), there.copy()
+    known = np.concatenate([beside[:, 7] - paths[:, 7], beside[:, 7] - beside[:, 6]], axis=1)
+    others[who, 0], there[who, 0] = known[who], True
+    return others, there

@@ -2,7 +2,8 @@
 
 A policy sees all in axes that point from the robot to its goal: how far that is, its velocity, and of each person,
 nearest first, place, velocity, distance, and when and how near both would come if nobody changed course. The reward is
-CrowdNav's (1 for the goal, -0.25 for a collision, less for coming nearer than 0.2 m), and progress towards the goal.
+CrowdNav's in kind (1 for the goal, less for a collision and for coming near), and progress towards the goal; what is
+taken off is more than there, as a policy that gains by progress does not mind little.
 """
 
 from __future__ import annotations
@@ -29,17 +30,17 @@ class Reach(Task):
 
     Attributes:
         near: m, how near the goal counts as reached.
-        discomfort: m, a gap that is too small.
+        discomfort: m, a gap that is too small; CrowdNav's is 0.2.
         nearness: taken off for each second and metre by which a gap is smaller than that; CrowdNav's is 0.5.
         progress: reward of a metre towards the goal.
         crash: taken off for a collision; CrowdNav's is 0.25, which a policy that gains by progress does not mind.
     """
 
     near: float = 0.3
-    discomfort: float = 0.2
-    nearness: float = 0.5
+    discomfort: float = 0.3
+    nearness: float = 2.0
     progress: float = 0.2
-    crash: float = 1.0
+    crash: float = 4.0
 
     def start(self, rng: np.random.Generator) -> tuple[Array, Array]:
         """In the middle, alone; running batches place people themselves."""
@@ -99,7 +100,7 @@ def tasks(dt: float) -> Mapping[str, Task]:
         low=(-1.0, -1.0),
         high=(1.0, 1.0),
         observed=tuple(c.name for c in CHANNELS if c.name != "gap"),
-        training={"ppo": {"steps": 6_000_000, "envs": 256, "horizon": 64, "batch": 4096, "discount": 0.98,
-                          "hidden": (128, 128)}},
+        training={"ppo": {"steps": 8_000_000, "envs": 256, "horizon": 64, "batch": 4096, "epochs": 5, "discount": 0.99,
+                          "learning_rate": 7e-4, "last_rate": 0.02, "hidden": (256, 256)}},
     )  # fmt: skip
     return {reach.name: reach}
