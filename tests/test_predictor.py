@@ -130,8 +130,8 @@ def test_who_still_touches_steps_aside():
     from simloop.learn.joint_samples import ROOM, arranged
 
     ahead = np.stack([np.linspace(0.5, 6, 12), np.zeros(12)], axis=1)
-    towards = ahead[::-1] + [-0.5, 0.05]
-    alone = ahead + [0.0, 30.0]
+    towards = np.add(ahead[::-1], [-0.5, 0.05])
+    alone = np.add(ahead, [0.0, 30.0])
     many = np.stack([ahead, towards, alone])[:, None]
     found = arranged(many, np.array([[0.0, 0.0], [6.0, 0.05], [0.0, 30.0]]), np.array([0, 3]))
     apart = np.linalg.norm(found[0, 0] - found[1, 0], axis=1)
