@@ -1,12 +1,12 @@
 """People who walk by a learned policy, in scenarios that it never saw: beside ORCA and social force, same scenes.
 
-A policy is trained in circles of up to 16 people, two-way corridors, squares, junctions and rooms (task `walk` of world
-`crowd`), by PPO, once for each of three seeds; then 32 people swap sides of a circle, and 40 cross or pass a bottleneck
-of 1.2 m, ten scenes each. Success: the part of the people who reach their goals within 90 s. Under ORCA and a policy
-bodies are kept from overlapping, so collisions are counted as touches: pairs of bodies that come nearer than 5 mm,
-each time anew, per person. Intervals are by bootstrap over scenes.
+A policy is trained in circles of 24 people, two-way corridors, squares, junctions and rooms (task `walk` of world
+`crowd`, distribution `wide`), by PPO, once for each of three seeds; then 32 people swap sides of a circle, and 40 cross
+or pass a bottleneck of 1.2 m, ten scenes each. Success: the part of the people who reach their goals within 90 s.
+Under ORCA and a policy bodies are kept from overlapping, so collisions are counted as touches: pairs of bodies that
+come nearer than 5 mm, each time anew, per person. Intervals are by bootstrap over scenes.
 
-    python -m benchmarks crowd_policy                       # trains first: about 10 minutes for each seed
+    python -m benchmarks crowd_policy                       # trains first: about 15 minutes for each seed
     python -m benchmarks.crowd_policy runs/walker ...       # policies that are there
 """
 
@@ -92,7 +92,7 @@ def _trained(folder: Path, seed: int) -> Path:
     world = get_world("crowd")
     task = world.task("walk")
     learner, steps = training_of(task, "ppo", [], None)
-    train_into(folder, world, task, learner, None, steps=steps, seed=seed)
+    train_into(folder, world, task, learner, "wide", steps=steps, seed=seed)
     return folder
 
 

@@ -6,7 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from simloop.data.generate_tracks import configure_tracks
 from simloop.errors import InputError
+from simloop.learn import Policy
 from simloop.randomness import stream
 from simloop.worlds import get_world
 from simloop.worlds.crowd.channels import TRAIT
@@ -108,7 +110,7 @@ def test_walking_straight_on_is_rewarded_as_arithmetic_says():
 
 
 def test_a_batch_repeats_itself_and_shares_scenes():
-    """The same seed and decisions give the same bytes; a batch is divided into scenes of at most 16."""
+    """The same seed and decisions give the same bytes; a batch is divided into scenes of at most 24."""
     runs = []
     for _ in range(2):
         environment = WORLD.make(48, task="walk", randomization="wide", seed=5)
@@ -117,7 +119,7 @@ def test_a_batch_repeats_itself_and_shares_scenes():
             seen, *_ = environment.step(straight_on(seen))
         runs.append(seen.tobytes())
     assert runs[0] == runs[1]
-    assert np.diff(environment._batch.offsets).max() <= 16
+    assert np.diff(environment._batch.offsets).max() <= 24
 
 
 def test_the_past_is_one_step_old_though_others_begin_again():
@@ -147,6 +149,22 @@ def test_a_policy_of_something_else_is_refused(tmp_path):
     """A folder without a policy is refused in one sentence that names it."""
     with pytest.raises(InputError, match="no policy here"):
         get_model(str(tmp_path))
+
+
+def test_a_dataset_says_which_policy_walked(tmp_path):
+    """Tracks of another policy are another dataset, also where its folder has the same name."""
+    options = {"scenarios": ["circle"], "distribution": WORLD.distribution("default"), "seconds": 5.0, "interval": 0.4}
+    found = []
+    for k in range(2):
+        policy = Policy(
+            weights={"layers.0.weight": np.zeros((2, WIDTH), np.float32), "layers.0.bias": np.full(2, k, np.float32)},
+            activation="tanh", squash="clip", mean=np.zeros(WIDTH), scale=np.ones(WIDTH), low=-np.ones(2),
+            high=np.ones(2), record={"world": "crowd"},
+        )  # fmt: skip
+        policy.save(tmp_path / "walker")
+        found.append(configure_tracks(WORLD, model=str(tmp_path / "walker"), seed=1, **options)["model content"])
+    assert found[0] != found[1]
+    assert "model content" not in configure_tracks(WORLD, model="orca", seed=1, **options)
 
 
 @pytest.mark.slow

@@ -10,6 +10,7 @@ fixed size, so that what a policy does does not depend on how many it is asked a
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -81,6 +82,15 @@ class Policy:
         self._mean, self._scale = np.asarray(self.mean), np.asarray(self.scale)
         self._memory: tuple[Float32, Float32] | None = None
         self._past = History(self.history, len(np.asarray(self.low))) if self.history else None
+
+    @property
+    def content(self) -> str:
+        """The hash of what it computes with."""
+        arrays = {**self.weights, "mean": self._mean, "scale": self._scale}
+        told = hashlib.sha256()
+        for name, array in sorted(arrays.items()):
+            told.update(name.encode() + np.ascontiguousarray(array).tobytes())
+        return told.hexdigest()[:16]
 
     @property
     def recurrent(self) -> bool:

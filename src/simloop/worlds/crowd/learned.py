@@ -9,6 +9,7 @@ ORCA: what a policy would have run into stops it.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -56,4 +57,4 @@ def walker(run: str | Path) -> Model:
     policy = Policy.load(run)
     if policy.record.get("world") != "crowd" or len(policy.mean) != WIDTH:
         raise InputError(f"{run}: its policy is not of people who walk; 'simloop train crowd --learner ppo' makes one")
-    return learned(policy, name=Path(run).name)
+    return replace(learned(policy, name=Path(run).name), content=policy.content)

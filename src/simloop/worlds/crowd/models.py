@@ -41,6 +41,7 @@ class Model:
         apart: whether bodies never overlap: `projection` keeps them apart.
         choose: instead of `loop`: the velocities (N, 2) m/s of everybody in a batch.
         alone: whether nobody sees anybody, and bodies may begin inside one another.
+        content: of a learned one, the hash of its policy.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Model:
     apart: bool = False
     choose: Callable[[Batch], Array] | None = None
     alone: bool = False
+    content: str = ""
 
 
 #: the models of walking; `orca` foresees walls 0.5 s ahead at most

@@ -23,7 +23,8 @@ from simloop.worlds.task import Task
 #: crossings, bottlenecks and larger circles are left for tests
 LEARNED_IN = ("circle", "two-way", "plaza", "t-junction", "room")
 _TRAINING: dict[str, Any] = {
-    "steps": 3_000_000, "envs": 256, "horizon": 64, "batch": 4096, "discount": 0.97, "hidden": (128, 128),
+    "steps": 8_000_000, "envs": 480, "chunk": 640, "horizon": 32, "batch": 4096, "epochs": 5, "discount": 0.99,
+    "learning_rate": 7e-4, "last_rate": 0.02, "hidden": (256, 256),
 }  # fmt: skip
 
 
@@ -44,12 +45,12 @@ class Walk(Task):
 
     scenarios: tuple[str, ...] = LEARNED_IN
     progress: float = 1.0
-    contact: float = 0.5
-    close: float = 0.1
-    room: float = 0.3
+    contact: float = 2.0
+    close: float = 1.0
+    room: float = 0.25
     haste: float = 0.1
     turn: float = 0.1
-    there: float = 2.0
+    there: float = 5.0
 
     @property
     def seen(self) -> int:
@@ -78,7 +79,7 @@ def walk_tasks(dt: float) -> Mapping[str, Walk]:
 
     def task(name: str, summary: str, scenarios: tuple[str, ...]) -> Walk:
         return Walk(
-            name=name, summary=summary, seconds=30.0, decision_dt=dt, low=(-1.0, -1.0), high=(1.0, 1.0), observed=(),
+            name=name, summary=summary, seconds=60.0, decision_dt=dt, low=(-1.0, -1.0), high=(1.0, 1.0), observed=(),
             scenarios=scenarios, training={"ppo": _TRAINING},
         )  # fmt: skip
 

@@ -41,7 +41,7 @@ from simloop.worlds.task import Task
 from simloop.worlds.world import World
 
 #: most people of a scene
-PEOPLE = 16
+PEOPLE = 24
 #: m, bodies that are nearer touch
 TOUCH = 0.005
 
