@@ -136,6 +136,16 @@ def test_what_is_damaged_or_of_another_kind_is_named(made: Path, tmp_path: Path)
         load_tracks(folder)
 
 
+def test_another_map_of_the_same_name_is_another_dataset(tmp_path: Path) -> None:
+    """A dataset of scenes in a map is of what the map's file said then."""
+    hall, folder = tmp_path / "hall.wkt", tmp_path / "data"
+    hall.write_text("POLYGON ((0 0, 12 0, 12 9, 0 9, 0 0))")
+    generate_tracks(2, folder, scenarios=[str(hall)], seconds=2.0, distribution=few(), seed=3)
+    hall.write_text("POLYGON ((0 0, 14 0, 14 9, 0 9, 0 0))")
+    with pytest.raises(InputError, match="scenario sources"):
+        generate_tracks(4, folder, scenarios=[str(hall)], seconds=2.0, distribution=few(), seed=3)
+
+
 def test_bad_requests_are_told_in_a_sentence(tmp_path: Path) -> None:
     """Names, models, lengths and numbers that are none get a sentence, and no folder."""
     for message, options in {

@@ -109,12 +109,13 @@ def configure_tracks(
         raise InputError(f"the length of a scene must be above 0 s, got {seconds:g}")
     if round(every) < 1 or abs(every - round(every)) > 1e-6:
         raise InputError(f"the time between two rows of a track must be a multiple of {STEP:g} s, got {interval:g}")
-    content = get_model(model).content
+    content, sources = get_model(model).content, world.sources(scenarios)
     configuration = {
         "holds": TrackManifest.holds,
         "world": {"name": world.name, "content": world.content()},
         "versions": {**versions(world), "pyarrow": pa.__version__},
         "scenarios": list(scenarios),
+        **({"scenario sources": sources} if sources else {}),
         "model": model,
         **({"model content": content} if content else {}),
         "dt": STEP,

@@ -10,7 +10,7 @@ people avoid each other.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -61,6 +61,10 @@ class SampledCrowd(Crowd):
         for name in names:
             _source(name)
         return names
+
+    def sources(self, scenarios: Sequence[str]) -> dict[str, str]:
+        """The hashes of the tracks that are sampled from."""
+        return {name: _source(name).content for name in scenarios if name != STRAIGHT}
 
     def scene(self, scenario: str, values: Mapping[str, float], rng: np.random.Generator) -> Scene:
         how = Sampling(

@@ -12,6 +12,7 @@ steps of 0.4 s. What is ours: people who walk towards the places of their sample
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import Literal
 
@@ -105,6 +106,14 @@ class TrackSource:
         angle = np.linspace(0, 2 * np.pi, 16, endpoint=False)
         step = 1.34 * INTERVAL * np.stack([np.cos(angle), np.sin(angle)], axis=-1)
         return cls(tuple(each * np.arange(_LONG)[:, None] for each in step), people, 0.26)
+
+    @property
+    def content(self) -> str:
+        """The hash of what is known."""
+        told = hashlib.sha256(repr((self.people, self.speed_deviation)).encode())
+        for path in self.paths:
+            told.update(np.ascontiguousarray(path).tobytes())
+        return told.hexdigest()[:16]
 
     def draw(self, rng: np.random.Generator, how: Sampling = PUBLISHED) -> tuple[list[Array], Array]:
         """The people of a scene: paths (K, 2), m, of at least 40 m, and speeds (n,), m/s."""

@@ -10,6 +10,7 @@ common with simulated ones. What happens under parameters (`outcomes`) is told b
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -73,6 +74,16 @@ class Crowd(World):
         from simloop.worlds.crowd.draws import scenarios_named
 
         return scenarios_named(text)
+
+    def sources(self, scenarios: Sequence[str]) -> dict[str, str]:
+        """The hashes of what those of the scenarios are made of that are not of this package: files of maps."""
+        from simloop.worlds.crowd.scenarios import SCENARIOS
+
+        return {
+            name: hashlib.sha256(Path(name).read_bytes()).hexdigest()[:16]
+            for name in scenarios
+            if name not in SCENARIOS
+        }
 
     def scene(self, scenario: str, values: Mapping[str, float], rng: np.random.Generator) -> Scene:
         """A scene of that scenario under parameters by name."""
