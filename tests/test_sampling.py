@@ -9,6 +9,7 @@ from simloop.errors import InputError
 from simloop.randomness import stream
 from simloop.targets.catalogue import entries
 from simloop.targets.tracks import track_set
+from simloop.targets.windows import Replay
 from simloop.trajectories import Channel, TrajectorySet
 from simloop.worlds.crowd.engine import simulate
 from simloop.worlds.crowd.sampling import INTERVAL, Sampling, TrackSource, sample_crowds
@@ -87,6 +88,8 @@ def test_sampled_worlds_are_what_the_functions_give() -> None:
         world.draws([0], scenarios=["no-such-tracks"])
     with pytest.raises(InputError, match="not of people who walk"):
         crowd_named("qube")
+    with pytest.raises(InputError, match="'crowd/sampled' has nothing to replay"):
+        Replay(crowd_named("crowd/sampled"), sample_crowds(TrackSource.straight(), 1))
 
 
 def test_more_people_where_more_are_asked_for() -> None:

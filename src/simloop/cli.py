@@ -821,6 +821,8 @@ def _world_and_target(name: str, target: str | None, columns: str | None, seed: 
     column_map = ColumnMap.read(columns) if columns else None
     with terminal.shown_warnings():
         world = get_world(name)
+    if not world.replayed:
+        raise world.nothing_to_replay()
     if target == "standin":
         target = f"standin:{world.name}"
 

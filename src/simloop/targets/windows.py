@@ -71,6 +71,8 @@ class Replay:
     """Recordings on a world's control grid, from which windows are cut."""
 
     def __init__(self, world: World, recordings: TrajectorySet) -> None:
+        if not world.replayed:
+            raise world.nothing_to_replay()
         if not len(recordings):
             raise InputError("the target holds no recordings")
         self.world = world

@@ -330,7 +330,7 @@ class World(ABC):
 
     def state(self, positions: Array, rates: Array) -> Array:
         """Return states (..., S) from the measured channels (..., D) and their derivatives (..., D')."""
-        raise self._nothing_to_replay()
+        raise self.nothing_to_replay()
 
     def simulate(self, parameters: ArrayLike, segments: Segments, *, seed: int = 0) -> TrajectorySet:
         """Simulate segment i under parameter row i, for all i at once.
@@ -344,7 +344,8 @@ class World(ABC):
             n episodes of `len(segments.recorded)` rows with the world's channels; the result depends neither on
             how the work is divided nor on the number of threads. Episodes that diverged are NaN and flagged.
         """
-        raise self._nothing_to_replay()
+        raise self.nothing_to_replay()
 
-    def _nothing_to_replay(self) -> InputError:
+    def nothing_to_replay(self) -> InputError:
+        """What is raised where recordings are to be replayed in a world that is not `replayed`."""
         return InputError(f"world {self.name!r} has nothing to replay: what is in it is not driven by recorded actions")
