@@ -17,6 +17,7 @@ from simloop.worlds.crowd.engine import Batch, simulate
 from simloop.worlds.crowd.models import MODELS
 from simloop.worlds.crowd.scenarios import SCENARIOS, make_scene
 from simloop.worlds.crowd.scene import Scene
+from simloop.worlds.crowd.threads import at_once
 
 _PLAIN = {"speed": 1.3, "radius": 0.25, "horizon": 5.0, "sight": 10.0, "share": 0.5}
 _NO_WALLS = np.zeros((0, 4))
@@ -347,3 +348,22 @@ def test_simulate_records_who_is_inside_by_time_and_person() -> None:
     assert steps[1:] == pytest.approx(tracks.column("x.velocity")[mine][1:-1], abs=1e-6)
     assert tracks.meta["overlaps"] == [0, 0]
     assert tracks.meta["arrived"][0][0] == pytest.approx(2.9, abs=0.1)
+
+
+def test_work_in_threads_is_done_once_and_its_errors_come_back() -> None:
+    """Each range is worked on once, also by whoever asks while others are at work; what a thread raises is raised."""
+    done: list[tuple[int, int]] = []
+
+    def work(first: int, last: int) -> None:
+        if first == 7:
+            raise ValueError("seven")
+        if first == 0:
+            at_once(lambda a, b: done.append((a, b)), [(20, 21), (21, 22)])
+        done.append((first, last))
+
+    for _ in range(3):
+        done.clear()
+        at_once(work, [(0, 2), (2, 5), (5, 6)])
+        assert sorted(done) == [(0, 2), (2, 5), (5, 6), (20, 21), (21, 22)]
+        with pytest.raises(ValueError, match="seven"):
+            at_once(work, [(1, 2), (7, 8)])
