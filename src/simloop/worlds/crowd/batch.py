@@ -91,6 +91,7 @@ class Batch:
             if mask.shape != (n,):
                 raise InputError(f"{name} of a crowd of {n} people must have shape ({n},), got {mask.shape}")
         self._threads = threads or cores()
+        self._ways: tuple[Array, Array] | None = None
         self._counting = True
         self._substeps = max(1, math.ceil(self.dt / self.model.substep - 1e-9))
         self._set_walls()
@@ -131,6 +132,7 @@ class Batch:
             refuse_overlaps(scene)
         self._starts[at], self._begins[at], self.traits[at] = scene.starts, scene.begins, scene.traits
         self._reach[at], self._stays[at] = scene.reach, scene.stays
+        self._ways = None
         self._routes[at] = np.nan
         self._routes[at, : scene.routes.shape[1]] = scene.routes
         self._companions[at] = next_of_group(scene.groups, int(self.offsets[k]))
@@ -165,7 +167,7 @@ class Batch:
         if len(route) > self._routes.shape[1]:
             more = len(route) - self._routes.shape[1]
             self._routes = np.concatenate([self._routes, np.full((len(self._routes), more, 2), np.nan)], axis=1)
-        self._routes[i], self._leg[i], self.arrived[i] = np.nan, 0, np.nan
+        self._routes[i], self._leg[i], self.arrived[i], self._ways = np.nan, 0, np.nan, None
         self._routes[i, : len(route)] = route
         self.target[i] = route[0]
         self.done[self._scene_of[i]] = False
@@ -176,12 +178,19 @@ class Batch:
         return self._walls, self._wall_begins, self._wall_counts
 
     @property
-    def ways(self) -> Array:
-        """(N, 1 + K, 2) m, where each begins and the places of its route; shorter ones go on with the last place."""
-        ways = np.concatenate([self._starts[:, None], self._routes], axis=1)
-        known = np.isfinite(ways[:, :, 0])
-        last = np.maximum.accumulate(np.where(known, np.arange(ways.shape[1]), 0), axis=1)
-        return np.asarray(np.take_along_axis(ways, last[:, :, None], axis=1))
+    def ways(self) -> tuple[Array, Array]:
+        """(N, 1 + K, 2) m, where each begins and the places of its route, and (N, 1 + K) m, how far along it each is.
+
+        Shorter routes go on with their last place.
+        """
+        if self._ways is None:
+            ways = np.concatenate([self._starts[:, None], self._routes], axis=1)
+            known = np.isfinite(ways[:, :, 0])
+            last = np.maximum.accumulate(np.where(known, np.arange(ways.shape[1]), 0), axis=1)
+            ways = np.take_along_axis(ways, last[:, :, None], axis=1)
+            steps = np.linalg.norm(np.diff(ways, axis=1, prepend=ways[:, :1]), axis=2)
+            self._ways = ways, np.cumsum(steps, axis=1)
+        return self._ways
 
     def _divide(self) -> list[tuple[int, int]]:
         """Which scenes each thread takes; one range where they cannot be shared out evenly."""

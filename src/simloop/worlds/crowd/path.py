@@ -1,12 +1,11 @@
 """Walking along one's route, whoever is there: what people of published sampled crowds do (`sampling.py`).
 
-Each walks at the speed that it likes, along the straight lines between the places of its route, and stands at its end.
+Each walks at the speed that it likes, along the straight lines between the places of its route, and then stands there.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -16,15 +15,10 @@ from simloop.worlds.crowd.channels import TRAIT
 if TYPE_CHECKING:
     from simloop.worlds.crowd.engine import Batch
 
-#: of batches, the places of everybody's route (N, K, 2) m, and how far along it each is (N, K) m
-_WAYS: WeakKeyDictionary[Batch, tuple[Array, Array]] = WeakKeyDictionary()
-
 
 def along_path(batch: Batch) -> Array:
     """Velocities (N, 2), m/s, that bring everybody to where the route is at the end of the step."""
-    if batch not in _WAYS:
-        _WAYS[batch] = _measured(batch.ways)
-    places, lengths = _WAYS[batch]
+    places, lengths = batch.ways
     time = np.repeat(batch.time, np.diff(batch.offsets)) + batch.dt
     far = batch.traits[:, TRAIT["speed"]] * np.where(batch.active, time - batch.entered, 0.0)
     who = np.arange(len(places))
@@ -33,8 +27,3 @@ def along_path(batch: Batch) -> Array:
     part = np.clip((far - begin) / np.maximum(end - begin, 1e-12), 0, 1)[:, None]
     goal = (1 - part) * places[who, leg] + part * places[who, leg + 1]
     return np.asarray((goal - batch.position) / batch.dt)
-
-
-def _measured(places: Array) -> tuple[Array, Array]:
-    lengths = np.cumsum(np.hypot(*np.moveaxis(np.diff(places, axis=1), 2, 0)), axis=1)
-    return places, np.concatenate([np.zeros((len(places), 1)), lengths], axis=1)

@@ -45,10 +45,8 @@ class SampledCrowd(Crowd):
     """
 
     def __init__(self, *, meet: bool) -> None:
-        self.name = "crowd/sampled-orca" if meet else "crowd/sampled"
-        self.summary = "crowds sampled from a few tracks" + (", who avoid each other" if meet else ", as published")
-        self.table, self.walking = TABLE, "orca" if meet else "path"
-        self._finish()
+        name, how, walking = ("-orca", "who avoid each other", "orca") if meet else ("", "as published", "path")
+        super().__init__(f"crowd/sampled{name}", f"crowds sampled from a few tracks, {how}", TABLE, walking)
 
     def scenarios(self, text: str = "all") -> tuple[str, ...]:
         """What crowds are sampled from: names of track sets in a list with commas; `all` is people of no recording."""

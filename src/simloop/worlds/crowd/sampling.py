@@ -25,6 +25,7 @@ from simloop.trajectories import TrajectorySet
 from simloop.worlds.crowd.channels import TRAIT, TRAITS
 from simloop.worlds.crowd.engine import simulate
 from simloop.worlds.crowd.scene import Scene
+from simloop.worlds.crowd.world import STEP
 
 Interaction = Literal["none", "orca"]
 INTERACTIONS: tuple[Interaction, ...] = ("none", "orca")
@@ -34,8 +35,6 @@ _LENGTH, INTERVAL, STEPS, _LONG = 40.0, 0.4, 21, 20
 _APART, _REACH, _RADIUS = 2.0, 0.6, 0.2
 #: m, below which a track has no direction
 _STILL = 0.05
-#: s, a step of those who walk
-_STEP = 0.1
 
 
 @dataclass(frozen=True)
@@ -160,7 +159,7 @@ def sample_crowds(
     drawn = [source.scene(stream(seed, "sampling", k), meet=meet) for k in range(scenes)]
     model = "orca" if meet else "path"
     return simulate(
-        drawn, seconds=(steps - 1) * INTERVAL, model=model, every=round(INTERVAL / _STEP), dt=_STEP, seed=seed
+        drawn, seconds=(steps - 1) * INTERVAL, model=model, every=round(INTERVAL / STEP), dt=STEP, seed=seed
     )
 
 

@@ -27,7 +27,7 @@ from simloop.worlds.compiled import loop_versions, source_hash
 from simloop.worlds.crowd.channels import CHANNELS
 from simloop.worlds.crowd.people import PEOPLE
 from simloop.worlds.crowd.scenarios import TABLE
-from simloop.worlds.spreads import distributions, space
+from simloop.worlds.spreads import Row, distributions, space
 from simloop.worlds.world import World
 
 if TYPE_CHECKING:
@@ -47,20 +47,20 @@ _CHUNK = 256
 class Crowd(World):
     """People who walk among others and among walls.
 
-    Attributes:
+    Args:
+        name, summary: of the world.
+        table: what may vary.
         walking: the model of walking where none is named.
     """
 
-    walking: str
-
-    def __init__(self) -> None:
-        self.name = "crowd"
-        self.summary = "people who walk: corridors, crossings, rooms with exits, squares, streets"
-        self.table = [*TABLE, *PEOPLE]
-        self.walking = "orca"
-        self._finish()
-
-    def _finish(self) -> None:
+    def __init__(
+        self,
+        name: str = "crowd",
+        summary: str = "people who walk: corridors, crossings, rooms with exits, squares, streets",
+        table: Sequence[Row] = (*TABLE, *PEOPLE),
+        walking: str = "orca",
+    ) -> None:
+        self.name, self.summary, self.table, self.walking = name, summary, list(table), walking
         self.parameters = space(self.table)
         self.channels, self.actions = CHANNELS, ()
         self.control_dt = STEP
@@ -79,11 +79,11 @@ class Crowd(World):
         """The hashes of what those of the scenarios are made of that are not of this package: files of maps."""
         from simloop.worlds.crowd.scenarios import SCENARIOS
 
-        return {
-            name: hashlib.sha256(Path(name).read_bytes()).hexdigest()[:16]
-            for name in scenarios
-            if name not in SCENARIOS
-        }
+        files = [name for name in scenarios if name not in SCENARIOS]
+        for name in files:
+            if not Path(name).is_file():
+                raise InputError(f"{name}: no such file")
+        return {name: hashlib.sha256(Path(name).read_bytes()).hexdigest()[:16] for name in files}
 
     def scene(self, scenario: str, values: Mapping[str, float], rng: np.random.Generator) -> Scene:
         """A scene of that scenario under parameters by name."""
