@@ -31,7 +31,8 @@ from simloop.worlds.crowd.world import Crowd
 _FOLDER = Path("runs/bench-prediction")
 _SEEDS = (0, 1, 2)
 _SETS = ("eth", "hotel", "univ", "zara1", "zara2")
-_REAL = ("20 % real", "and simulated", "all real")
+_BOTH, _ALL = "and simulated", "all real"
+_REAL = ("20 % real", _BOTH, _ALL)
 _LEARNER = Predictor()
 
 
@@ -73,8 +74,8 @@ def _with_real(test: str, arm: str, seed: int) -> PredictorModel:
     if not (folder / POLICY).exists():
         windows = cut_windows(track_set(f"eth-ucy/{test}/train"), least=1)
         # whole scenes in order of time, so that those left out are other people
-        first = np.flatnonzero(_early(windows)) if arm != _REAL[-1] else np.arange(len(windows.offsets) - 1)
-        simulated = _simulated("straight walkers", seed) if arm == _REAL[1] else None
+        first = np.flatnonzero(_early(windows)) if arm != _ALL else np.arange(len(windows.offsets) - 1)
+        simulated = _simulated("straight walkers", seed) if arm == _BOTH else None
         trained = _LEARNER.train(simulated, real=windows.take(first), seed=seed, folder=folder / TRAINING)
         trained.model.save(folder / POLICY)
     return PredictorModel.load(folder / POLICY)

@@ -104,6 +104,11 @@ def parse_value(text: str, source: str) -> Any:
     return _parse(text, source)[1]
 
 
+def listed(text: str) -> tuple[str, ...]:
+    """The names of a comma-separated list, each once."""
+    return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+
+
 def parsed_pairs(pairs: Sequence[str]) -> dict[str, Any]:
     """Turn ["iterations=8", ...] into a record."""
     options: dict[str, Any] = {}

@@ -76,7 +76,7 @@ def watch_crowd(
     check_film(output)
     world = crowd_named(name)
     model = model or world.walking
-    draw = _one(world, scenario or ("crossing" if name == "crowd" else "all"), distribution, pairs, seed)
+    draw = _one(world, scenario or world.filmed, distribution, pairs, seed)
     progress("watch: people walk", 0.0)
     tracks = simulate([draw.scene], seconds=seconds, model=model, dt=STEP, seed=seed, numbers=[draw.number])
     title = f"{draw.scenario}, {model}"

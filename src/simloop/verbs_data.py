@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from simloop import terminal
+from simloop.config import listed
 from simloop.data.difference import Difference, difference
 from simloop.data.generate import Executor, Generated, generate, with_cameras
 from simloop.data.plan import MANIFEST, Manifest, shard_name
@@ -52,11 +53,11 @@ def changes_of_request(
             raise InputError(f"--size is {size!r}: expected width and height in pixels, as 128x128")
         changes["size"] = (int(sides[0]), int(sides[1]))
     if passes is not None:
-        changes["passes"] = () if passes in ("", "none") else _listed(passes)
+        changes["passes"] = () if passes in ("", "none") else listed(passes)
     if textures is not None:
         changes["textures"] = textures
     if cameras is not None:
-        changes["cameras"] = _listed(cameras)
+        changes["cameras"] = listed(cameras)
     if distinct:
         pairs = [pair.partition("=") for pair in distinct]
         for name, _, value in pairs:
@@ -64,10 +65,6 @@ def changes_of_request(
                 raise InputError(f"--distinct is {name + '=' + value!r}: expected a group and a number, as texture=10")
         changes["distinct"] = {name: int(value) for name, _, value in pairs}
     return changes
-
-
-def _listed(text: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
 
 
 def distribution_named(world: World, name: str | None, otherwise: str) -> Distribution:

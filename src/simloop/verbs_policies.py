@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from simloop.forecast import Forecast, NextRecording, forecast, next_recording
 from simloop.learn import Learner, Policy, Trained, get_learner
 from simloop.learn.demonstrations import expert_episodes, write_demonstrations
 from simloop.learn.evaluate import evaluate, live_score
+from simloop.learn.policy import policy_hash
 from simloop.learn.randomisation import randomisation
 from simloop.loop import years_in_an_hour
 from simloop.progress import Progress, silent
@@ -128,10 +128,10 @@ def train_into(
 
 def _identity(folder: Path) -> str:
     """What names the policy in a run's folder: the hash of its files."""
-    files = sorted((folder / POLICY).glob("*"))
-    if not files:
+    named = policy_hash(folder / POLICY)
+    if not named:
         raise InputError(f"{folder}: no policy to begin from (expected a run's folder that `simloop train` made)")
-    return hashlib.sha256(b"".join(f.read_bytes() for f in files)).hexdigest()[:16]
+    return named
 
 
 @dataclass(frozen=True)

@@ -73,31 +73,34 @@ def _arrange(paths, offsets, room, order):  # type: ignore[no-untyped-def]  # pr
 @compiled
 def _step_aside(paths, offsets, room):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Move people of a scene's sample who touch apart, in place; where each is before the first step stays."""
-    steps = paths.shape[2]
     for s in range(len(offsets) - 1):
         for k in range(paths.shape[1]):
             for _ in range(_ROUNDS):
                 moved = False
                 for i in range(offsets[s], offsets[s + 1]):
                     for o in range(offsets[s], i):
-                        when, x, y = _nearest(paths[i, k], paths[o, k])
-                        apart = math.sqrt(x * x + y * y)
-                        if apart >= room:
-                            continue
-                        moved = True
-                        if apart < 1e-6:
-                            x, y, apart = 1.0, 0.0, 1.0
-                            missing = room
-                        else:
-                            missing = room - apart
-                        for t in range(1, steps):
-                            by = 0.52 * missing * math.exp(-(((t - when) / _ASIDE) ** 2))
-                            paths[i, k, t, 0] += by * x / apart
-                            paths[i, k, t, 1] += by * y / apart
-                            paths[o, k, t, 0] -= by * x / apart
-                            paths[o, k, t, 1] -= by * y / apart
+                        moved = _push_apart(paths[i, k], paths[o, k], room) or moved
                 if not moved:
                     break
+
+
+@compiled
+def _push_apart(a, b, room):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Move two who touch apart around when they are nearest, in place; whether they touched."""
+    when, x, y = _nearest(a, b)
+    apart = math.sqrt(x * x + y * y)
+    if apart >= room:
+        return False
+    missing = room - apart
+    if apart < 1e-6:
+        x, y, apart, missing = 1.0, 0.0, 1.0, room
+    for t in range(1, len(a)):
+        by = 0.52 * missing * math.exp(-(((t - when) / _ASIDE) ** 2))
+        a[t, 0] += by * x / apart
+        a[t, 1] += by * y / apart
+        b[t, 0] -= by * x / apart
+        b[t, 1] -= by * y / apart
+    return True
 
 
 @compiled

@@ -84,15 +84,6 @@ class Policy:
         self._past = History(self.history, len(np.asarray(self.low))) if self.history else None
 
     @property
-    def content(self) -> str:
-        """The hash of what it computes with."""
-        arrays = {**self.weights, "mean": self._mean, "scale": self._scale}
-        told = hashlib.sha256()
-        for name, array in sorted(arrays.items()):
-            told.update(name.encode() + np.ascontiguousarray(array).tobytes())
-        return told.hexdigest()[:16]
-
-    @property
     def recurrent(self) -> bool:
         """Whether it has a memory of its episode."""
         return "memory.weight_ih" in self.weights
@@ -195,8 +186,7 @@ class Policy:
     @classmethod
     def load(cls, path: str | Path) -> Policy:
         """Read the policy of a run's folder, or of its folder `policy`."""
-        folder = Path(path)
-        folder = folder / POLICY if (folder / POLICY).is_dir() else folder
+        folder = _folder(path)
         if not (folder / _RECORD).exists():
             raise InputError(f"{path}: no policy here (expected a run's folder that `simloop train` made)")
         record = read_json(folder / _RECORD)
@@ -209,6 +199,17 @@ class Policy:
             return cls(weights=weights, **arrays, **known, record=record)
         except (KeyError, TypeError, ValueError, OSError, AttributeError, _damage()) as error:
             raise InputError(f"{folder}: damaged policy ({error}); train it again") from None
+
+
+def policy_hash(path: str | Path) -> str:
+    """What names the policy of a run's folder, or of its folder `policy`: the hash of its files; "" where none is."""
+    files = sorted(_folder(path).glob("*"))
+    return hashlib.sha256(b"".join(f.read_bytes() for f in files)).hexdigest()[:16] if files else ""
+
+
+def _folder(path: str | Path) -> Path:
+    folder = Path(path)
+    return folder / POLICY if (folder / POLICY).is_dir() else folder
 
 
 class History:

@@ -20,7 +20,7 @@ Reversal and speed are those of Anderson et al. (arXiv 1903.01860); the rest is 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -149,19 +149,17 @@ def _onset(rng: np.random.Generator, n: int, steps: int) -> Array:
     return np.asarray(1 / (1 + np.exp(-np.clip((np.arange(steps) * _STEP - when) * 4 / within, -30, 30))))
 
 
+_WIDE = TrackAugmentation(
+    speed=(0.5, 1.7), stands=0.3, pace=(0.02, 0.4), pace_time=(0.5, 8), sway=(0.02, 0.6), turns=0.1, changes=0.5,
+    noise=(0.001, 0.12), key=0.6, rounds=0.5,
+)  # fmt: skip
 #: by name; "light" is for real tracks, which need neither noise nor habits
 AUGMENTATIONS = {
     "none": TrackAugmentation(),
     "light": TrackAugmentation(speed=(0.8, 1.25)),
-    "wide": TrackAugmentation(
-        speed=(0.5, 1.7), stands=0.3, pace=(0.02, 0.4), pace_time=(0.5, 8), sway=(0.02, 0.6), turns=0.1, changes=0.5,
-        noise=(0.001, 0.12), key=0.6, rounds=0.5,
-    ),
-    "exact": TrackAugmentation(
-        speed=(0.5, 1.7), stands=0.3, pace=(0.02, 0.4), pace_time=(0.5, 8), sway=(0.02, 0.6), turns=0.1, changes=0.5,
-        noise=(0.0005, 0.06), key=0.8, key_noise=(0.0005, 0.02), rounds=0.5,
-    ),
-}  # fmt: skip
+    "wide": _WIDE,
+    "exact": replace(_WIDE, noise=(0.0005, 0.06), key=0.8, key_noise=(0.0005, 0.02)),
+}
 
 
 def get_track_augmentation(name: str) -> TrackAugmentation:

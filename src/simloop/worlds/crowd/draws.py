@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from simloop.config import listed
 from simloop.distributions import Distribution, Point
 from simloop.errors import InputError, unknown
 from simloop.parameters import Array
@@ -49,7 +50,7 @@ class Draw:
 
 def scenarios_named(text: str) -> tuple[str, ...]:
     """The scenarios of a comma-separated list of names and files of maps; `all` is all that have names."""
-    names = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+    names = listed(text)
     if not names:
         raise InputError(f"no scenario is named (there are: all, {', '.join(SCENARIOS)})")
     if names == ("all",):

@@ -52,9 +52,9 @@ def decided(policy: Any, seen: Array) -> Array:
 
 def walker(run: str | Path) -> Model:
     """The model of walking that a run has learned (`simloop train crowd --learner ppo`)."""
-    from simloop.learn.policy import Policy
+    from simloop.learn.policy import Policy, policy_hash
 
     policy = Policy.load(run)
     if policy.record.get("world") != "crowd" or len(policy.mean) != WIDTH:
         raise InputError(f"{run}: its policy is not of people who walk; 'simloop train crowd --learner ppo' makes one")
-    return replace(learned(policy, name=Path(run).name), content=policy.content)
+    return replace(learned(policy, name=Path(run).name), content=policy_hash(run))

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from simloop.config import listed
 from simloop.errors import InputError
 from simloop.worlds.crowd.sampling import Sampling, TrackSource
 from simloop.worlds.crowd.world import Crowd
@@ -44,13 +45,15 @@ class SampledCrowd(Crowd):
         meet: whether they avoid each other.
     """
 
+    filmed = STRAIGHT
+
     def __init__(self, *, meet: bool) -> None:
         name, how, walking = ("-orca", "who avoid each other", "orca") if meet else ("", "as published", "path")
         super().__init__(f"crowd/sampled{name}", f"crowds sampled from a few tracks, {how}", TABLE, walking)
 
     def scenarios(self, text: str = "all") -> tuple[str, ...]:
         """What crowds are sampled from: names of track sets in a list with commas; `all` is people of no recording."""
-        names = tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+        names = listed(text)
         if not names:
             raise InputError(
                 f"world {self.name!r} samples from tracks: name some, as eth-ucy/zara1/train, or {STRAIGHT}"

@@ -14,7 +14,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +52,9 @@ class Crowd(World):
         table: what may vary.
         walking: the model of walking where none is named.
     """
+
+    #: the scenario that is filmed where none is named
+    filmed: ClassVar[str] = "crossing"
 
     def __init__(
         self,
