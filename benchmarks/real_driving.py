@@ -172,7 +172,18 @@ def group_of(name: str, kind: str) -> str:
     first = name.partition(".")[0]
     if first == "lens":
         return "camera"
-    if first in ("things", "cones", "barriers", "parked", "traffic", "pedestrians", "buildings", "clutter", "danger"):
+    if first in (
+        "things",
+        "obstacles",
+        "cones",
+        "barriers",
+        "parked",
+        "traffic",
+        "pedestrians",
+        "buildings",
+        "clutter",
+        "danger",
+    ):
         return "things"
     if first in ("lines", "kerb") and kind == "structure":
         return "markings"

@@ -17,7 +17,7 @@ from simloop.worlds.check import check_vector_env
 from simloop.worlds.drive.channels import AT, CHANNELS
 from simloop.worlds.drive.closed_loop import close_loop, constant
 from simloop.worlds.drive.course import Courses, course_of
-from simloop.worlds.drive.expert import clear_speed, pursue
+from simloop.worlds.drive.expert import clear_speed, line_at, pursue
 from simloop.worlds.drive.road import Road, open_road
 from simloop.worlds.drive.scene import make_scene
 from simloop.worlds.drive.vehicle import FORM, GRAVITY, LOAD, replay
@@ -277,7 +277,7 @@ def test_errors_of_sensors_reach_what_is_seen():
 
 @pytest.mark.parametrize(
     "name", ["start.offset", "start.heading", "expert.offset", "car.speed", "road.radius", "road.closed",
-             "road.lanes", "road.length", "road.straight", "road.lane_width", "danger.kind"],
+             "road.lanes", "road.length", "road.straight", "road.lane_width", "danger.kind", "obstacles.count"],
 )  # fmt: skip
 def test_what_no_replay_shows_changes_where_episodes_are(name):
     """The parameters of roads and of how one drives there move running batches, if not replays."""
@@ -387,6 +387,27 @@ def test_the_expert_stops_for_people_and_drives_past_what_its_line_avoids():
     for s in np.arange(5.0, 60, 2.5):
         place = blocked.road.at(np.array([s]), -1.2)[0][0]
         assert math.isinf(clear_speed(blocked, 0.0, place, float(s), 3.0))
+
+
+@pytest.mark.parametrize("closed", [0.0, 1.0])
+@pytest.mark.parametrize("lanes", [1.0, 2.0])
+def test_one_drives_around_what_lies_in_the_lane(lanes, closed):
+    """The line leads past every obstacle with room for a car, nobody stops for one, and without any it is as it was."""
+    plain = scene_with(road__lanes=lanes)
+    for k in range(20):
+        named = dict(zip(WORLD.parameters.names, WORLD.parameters.default.tolist(), strict=True))
+        named.update({"road.lanes": lanes, "road.closed": closed, "obstacles.count": 3.0, "things.parts": 1.0})
+        scene = make_scene(named, stream(k, "scene"))
+        s, beside = scene.road.locate(scene.places(0)[:, :2])
+        half = ((scene.extents[1] - scene.extents[0]) / 2)[:, :2].min(axis=1)
+        assert len(scene) == 3
+        assert (np.abs(beside) < scene.road.half_width).all()
+        assert (np.abs(line_at(scene.road, scene.line, s) - beside) > half + 0.7).all()
+        assert np.abs(scene.line).max() < scene.road.half_width
+        for at in np.arange(5.0, scene.road.length - 5, 5.0):
+            place = scene.road.at(np.array([at]), line_at(scene.road, scene.line, np.array([at])))[0][0]
+            assert math.isinf(clear_speed(scene, 0.0, place, float(at), 3.0))
+    np.testing.assert_array_equal(plain.line, plain.line[0])
 
 
 def test_a_road_that_bends_beyond_the_car_is_refused():

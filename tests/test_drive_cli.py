@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import imageio.v3 as imageio
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -34,6 +35,22 @@ def test_a_driver_is_let_drive_beside_the_expert(driver: Path) -> None:
     assert all(d["kilometres"] == pytest.approx(0.1, rel=0.1) for d in found.values())
     assert found["expert"]["interventions"] == 0
     assert found["straight on"]["interventions"] > 1
+
+
+def test_a_driver_learns_from_its_own_recoveries(driver: Path, tmp_path: Path) -> None:
+    """It drives on roads of the dataset's distribution, in its looks; who does not steer is refused."""
+    data = str(driver.parent / "data")
+    options = ["--learner", "driver", "--steps", "20", "--option", "recoveries=40", "-o", str(tmp_path / "run")]
+    said = CliRunner().invoke(app, ["train", data, *options])
+    assert said.exit_code == 0, said.output
+    with np.load(tmp_path / "run" / "training" / "recoveries.npz") as kept:
+        assert kept["images"].shape[1:] == (60, 80, 3)
+        assert 10 <= len(kept["images"]) == len(kept["labels"]) <= 40
+        assert np.abs(kept["labels"]).max() <= 1
+        assert kept["labels"].std() > 0.02
+    options[-1] = str(tmp_path / "other")
+    said = CliRunner().invoke(app, ["train", data, *options, "--option", "label=speed"])
+    assert "'speed' does not steer" in str(said.exception)
 
 
 def test_a_drive_is_filmed(driver: Path, tmp_path: Path) -> None:

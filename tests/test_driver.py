@@ -56,6 +56,28 @@ def test_an_interrupted_training_goes_on_to_the_same_bytes(tmp_path: Path, model
     assert any((other.arrays()[name] != array).any() for name, array in model.arrays().items())
 
 
+def test_it_learns_from_where_a_first_network_gets_to(tmp_path: Path) -> None:
+    """What the first, plain network brings home is learned beside the images, and is asked for once."""
+    images, labels = painted(600, seed=1)
+    asked: list[tuple[DriverModel, int]] = []
+
+    def recover(model: DriverModel, count: int) -> tuple[np.ndarray, np.ndarray]:
+        asked.append((model, count))
+        return painted(count, seed=3)
+
+    learner = replace(QUICK, recoveries=100)
+    found = learner.train(images, labels, recover=recover, seed=7, folder=tmp_path).model
+    more = [np.concatenate(pair) for pair in zip((images, labels), painted(100, seed=3), strict=True)]
+    first, both = QUICK.train(images, labels, seed=7).model, QUICK.train(*more, seed=7).model
+    for name, array in both.arrays().items():
+        np.testing.assert_array_equal(found.arrays()[name], array)
+        np.testing.assert_array_equal(asked[0][0].arrays()[name], first.arrays()[name])
+    learner.train(images, labels, recover=recover, seed=7, folder=tmp_path)
+    assert [count for _, count in asked] == [100]
+    with pytest.raises(InputError, match="nothing lets it drive"):
+        learner.train(images, labels)
+
+
 def test_a_driver_is_read_back_as_it_was(tmp_path: Path, model: DriverModel) -> None:
     model.save(tmp_path)
     back = DriverModel.load(tmp_path)
@@ -122,6 +144,8 @@ def test_what_cannot_be_learned_from_is_refused() -> None:
         Driver(normalisation="gray-local")
     with pytest.raises(InputError, match="did you mean 'adabn'"):
         Driver(adaptation="adabm")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="a number of images, 0 for none, got -1"):
+        Driver(recoveries=-1)
     with pytest.raises(InputError, match="a width and a height from 16 on"):
         Driver(size=(8, 8))
 

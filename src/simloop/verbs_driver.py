@@ -13,11 +13,14 @@ from simloop import terminal
 from simloop.config import parsed_pairs, with_options
 from simloop.data.store import Dataset
 from simloop.errors import InputError, need
-from simloop.learn.driving import Driver, DriverModel, Images, read_images
+from simloop.learn.driving import Driver, DriverModel, Images, Recover, read_images
+from simloop.learn.recoveries import recoveries
 from simloop.parameters import Array
 from simloop.progress import Progress, silent
+from simloop.randomness import number
 from simloop.runs import POLICY, TRAINING, Resume, Run, read_run
 from simloop.targets.images import ImageSet, image_set
+from simloop.verbs_closed_loop import driven_world
 from simloop.verbs_detector import parts
 
 
@@ -107,14 +110,16 @@ def train_driver(
     }
     if real is not None:
         configuration["unlabelled"] = {"name": real.name, "images": len(real), "hash": _hash(real)}
+    recover = _recover(dataset, learner.label, seed, progress) if learner.recoveries else None
     with Run.open(folder, configuration, resume=resume) as run:
 
         def compute() -> dict[str, Any]:
             images, labels = read_images(learned_from, learner.label, learner.size, where=str(dataset.folder))
             seen = None if real is None else real.read(size=learner.size)
             trained = learner.train(
-                images, labels, unlabelled=seen, seed=seed, folder=folder / TRAINING, progress=progress
-            )
+                images, labels, unlabelled=seen, recover=recover, seed=seed, folder=folder / TRAINING,
+                progress=progress,
+            )  # fmt: skip
             trained.model.save(folder / POLICY)
             return {"history": trained.history, "selection": trained.selection}
 
@@ -126,6 +131,21 @@ def train_driver(
         )
         run.stage("versions", lambda: {**dataset.versions, **learner.versions()})
     return DriverResult(folder, model, record["history"], record["selection"], scores)
+
+
+def _recover(dataset: Dataset, label: str, seed: int, progress: Progress) -> Recover:
+    """Lets a driver drive in the world of a dataset, on other roads of the same distribution, in the same looks."""
+    world = driven_world(dataset.world)
+    if label != "steering":
+        raise InputError(f"recoveries: a driver that says {label!r} does not steer; leave them out")
+
+    def recover(model: DriverModel, count: int) -> tuple[Images, Array]:
+        return recoveries(
+            world, model, count, distribution=dataset.distribution, look=dataset.look,
+            seed=number(seed, "recoveries", dataset.seed), progress=progress,
+        )  # fmt: skip
+
+    return recover
 
 
 def scored(model: DriverModel, images: Images, labels: Array) -> dict[str, float]:

@@ -11,7 +11,8 @@ interrupted training goes on to the same bytes.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -29,6 +30,7 @@ from simloop.parameters import Array
 from simloop.progress import Progress, silent
 from simloop.randomness import stream
 from simloop.repeatable import repeatable
+from simloop.runs import write_aside
 
 if TYPE_CHECKING:
     from simloop.learn.detector import Frames
@@ -47,6 +49,10 @@ _TRANSLATION = {
 }
 #: part of the memory that is free which images may take
 _MEMORY = 0.7
+#: where what a first network saw is kept
+_RECOVERIES = "recoveries.npz"
+#: a driver and a number of images -> images (n, H, W, 3) that it sees where it drives, and what is right there (n,)
+Recover = Callable[[DriverModel, int], tuple[Images, Array]]
 #: images below which nothing can be said of a domain
 _FEWEST = 16
 
@@ -87,6 +93,8 @@ class Driver:
             (`selection.py`).
         coral_weight, dann_weight: of their losses, beside 1 for the label's.
         translation_steps, translation_batch: of `translation`, whose steps take longer.
+        recoveries: images of where a first network gets to when it drives by itself, from which, too, the network
+            learns (`recoveries.py`); 0: it does not drive.
     """
 
     name: ClassVar[str] = "driver"
@@ -104,12 +112,15 @@ class Driver:
     dann_weight: float = 0.1
     translation_steps: int = 1600
     translation_batch: int = 16
+    recoveries: int = 0
 
     def __post_init__(self) -> None:
         get_normalisation(self.normalisation)
         get_augmentation(self.augmentation)
         if self.adaptation not in ADAPTATIONS:
             raise unknown("adaptation", self.adaptation, ADAPTATIONS)
+        if self.recoveries < 0:
+            raise InputError(f"recoveries of a driver: expected a number of images, 0 for none, got {self.recoveries}")
         if len(self.size) != 2 or min(self.size) < 16:
             raise InputError(f"size of a driver's images: expected a width and a height from 16 on, got {self.size}")
 
@@ -119,6 +130,7 @@ class Driver:
         labels: Array,
         *,
         unlabelled: Images | None = None,
+        recover: Recover | None = None,
         seed: int = 0,
         folder: Path | None = None,
         progress: Progress = silent,
@@ -129,11 +141,17 @@ class Driver:
             images: (n, H, W, 3) simulated.
             labels: (n,) their numbers.
             unlabelled: (m, H', W', 3) real, to adapt to; None: only without adaptation.
+            recover: lets a first network drive; None: only without `recoveries`.
             seed: of everything random.
             folder: where to keep the state between chunks, and from where to go on; None: nowhere.
             progress: told of each chunk.
         """
         self._check(images, labels, unlabelled)
+        if self.recoveries:
+            if recover is None:
+                raise InputError("learner 'driver': nothing lets it drive, so it cannot learn from recoveries")
+            more, right = self._recovered(images, labels, recover, seed, folder, progress)
+            images, labels = np.concatenate([images, more]), np.concatenate([labels, right])
         if self.adaptation == "auto":
             from simloop.learn.selection import select
 
@@ -142,6 +160,22 @@ class Driver:
         simulated = self.shape.prepared(images)
         real = None if unlabelled is None or self.adaptation == "none" else self.shape.prepared(unlabelled)
         return self.train_prepared(simulated, labels, real, seed=seed, folder=folder, progress=progress)
+
+    def _recovered(
+        self, images: Images, labels: Array, recover: Recover, seed: int, folder: Path | None, progress: Progress
+    ) -> tuple[Images, Array]:
+        """What a first network, which adapts to nothing, sees where it drives, and what is right there; made once."""
+        kept = folder / _RECOVERIES if folder else None
+        if kept and kept.exists():
+            with np.load(kept) as stored:
+                return stored["images"], stored["labels"]
+        plain = replace(self, adaptation="none", recoveries=0)
+        first = plain.train(images, labels, seed=seed, folder=folder / "first" if folder else None, progress=progress)
+        more, right = recover(first.model, self.recoveries)
+        if kept:
+            with write_aside(kept) as file:
+                np.savez(file, images=more, labels=right)
+        return more, right
 
     def _check(self, images: Images, labels: Array, unlabelled: Images | None) -> None:
         check_images(images)

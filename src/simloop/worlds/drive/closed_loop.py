@@ -37,6 +37,8 @@ from simloop.worlds.loop_channel import LoopChannel
 See = Callable[[int, Scene, Array, float], Any]
 #: what is seen (n, ...) -> commands (n,), or (n, 1 or more) of which the first is steering
 Steers = Callable[[Any], Any]
+#: what is seen (n, ...) and the expert's steering there (n,) -> nothing
+Witness = Callable[[Any, Array], None]
 #: lane widths off the line at which someone intervenes
 OFF = 0.5
 #: s that a car may stand before it is put on, and m that it is put on by
@@ -118,6 +120,7 @@ def close_loop(
     kilometres: float = 5.0,
     others: bool = False,
     seed: int = 0,
+    witness: Witness | None = None,
     progress: Progress = silent,
 ) -> Driven:
     """Let a policy drive.
@@ -133,6 +136,7 @@ def close_loop(
         others: whether there are other cars and people who move, and dangers by them. The expert's speed minds them; a
             car that stands for a quarter of a minute is put on. Tracks end after a minute, then a scene starts again.
         seed: of everything random.
+        witness: told at every decision what the policy saw and what the expert would have done there.
         progress: told how far it is.
     """
     if roads < 1 or not kilometres > 0:
@@ -148,7 +152,7 @@ def close_loop(
     for scene, (base, _, turn, *_) in zip(scenes, world.forms(rows), strict=True):
         scene.road.check(tightest=base / math.tan(turn))
     drive = _Drive(world, scenes, rows, others, stream(seed, "closed loop", "starts"), seed)
-    return drive.run(policy, see, 1000 * kilometres / roads, progress)
+    return drive.run(policy, see, 1000 * kilometres / roads, witness, progress)
 
 
 def _alone(world: Drive, rows: Array) -> Array:
@@ -198,7 +202,9 @@ class _Drive:
         none = np.zeros((len(ids), 2))
         self._channel.begin(ids, rows, np.zeros(len(ids), dtype=np.int64), none, np.zeros(2), values)
 
-    def run(self, policy: Steers | None, see: See | None, far: float, progress: Progress) -> Driven:
+    def run(
+        self, policy: Steers | None, see: See | None, far: float, witness: Witness | None, progress: Progress
+    ) -> Driven:
         """Drive until every car has gone `far` m."""
         n, dt = len(self._scenes), self._world.control_dt
         task, total = self._world.task("lane"), _Total(n, dt)
@@ -214,6 +220,8 @@ class _Drive:
                 seen = np.asarray(task.observe(self._values), dtype=np.float32) if see is None else self._see(see)
                 if fresh.any() and hasattr(policy, "begin"):
                     policy.begin(fresh)
+                if witness is not None:
+                    witness(seen, self._expert())
                 steering = _checked(policy(seen), n)
             commands = np.column_stack(
                 [steering, hold_speed(self._states[:, 3], self._wanted(step), self._forms[:, 3])]

@@ -31,7 +31,9 @@ TICK, LASTS = 0.25, 60.0
 SHOULDER = 0.3
 #: m along the road before the first place where a car may start, and after the last one
 BEHIND, AHEAD = 5.0, 30.0
-#: m before and after what blocks a lane over which the wanted line leaves the lane and comes back
+#: what may lie in a lane, none so wide that it could not be passed
+_LIE = ("cone", "barrier", "clutter")
+#: m before and after what lies in a lane or blocks it over which the wanted line leaves the lane and comes back
 _OUT, _BACK = 14.0, 10.0
 
 
@@ -162,7 +164,8 @@ def make_scene(
     things.add_moving(values, rng, start)
     for walk in walks:
         things.add("pedestrian", walk, _person(rng))
-    danger, ice, line = DANGERS[int(values["danger.kind"])], np.zeros((0, 3)), _wanted(road, values)
+    line = things.add_obstacles(values, rng, _wanted(road, values))
+    danger, ice = DANGERS[int(values["danger.kind"])], np.zeros((0, 3))
     at = start + values["danger.after"]
     if danger == "ice":
         ice = np.array([[at, at + rng.uniform(8, 25), values["danger.grip"]]])
@@ -284,6 +287,35 @@ class _Things:
             way = 1 if rng.random() < 0.5 else -1
             self._add_walker(Walker(s, d, speed, way), parts)
 
+    def add_obstacles(self, values: Mapping[str, float], rng: np.random.Generator, line: Array) -> Array:
+        """Add what lies in the driven lane, evenly along the road; return the wanted line (points,) around it."""
+        count, most, width = int(values["obstacles.count"]), int(values["things.parts"]), self._road.lane_width
+        for k in range(count):
+            kind = _LIE[int(rng.integers(len(_LIE)))]
+            parts = _cone(rng) if kind == "cone" else _barrier(rng) if kind == "barrier" else _clutter(rng, most)
+            at = (k + rng.uniform(0.2, 0.8)) * self._road.length / count
+            if self._road.lanes == 2:
+                beside = self._own_lane() + rng.uniform(-0.3, 0.3) * width
+                around = beside + 0.6 * width
+            else:
+                side = 1 if rng.random() < 0.5 else -1
+                beside, around = side * rng.uniform(0.25, 0.45) * width, -side * 0.25 * width
+            place, heading, _ = self._road.at(at, beside)
+            self.add(kind, np.array([*place, float(heading) + rng.uniform(-0.3, 0.3)]), parts)
+            line = self._led_around(line, at, around)
+        return line
+
+    def _led_around(self, line: Array, at: float, around: float) -> Array:
+        """A wanted line (points,) that is `around` m left of the road's middle `at` m along it, and comes back."""
+        s, length = np.arange(len(line)) * self._road.step, self._road.length
+        past = s - at
+        if self._road.closed:
+            past = (past + length / 2) % length - length / 2
+        leave = np.clip((past + _OUT) / (0.7 * _OUT), 0, 1)
+        back = np.clip((_BACK - past) / (0.7 * _BACK), 0, 1)
+        part = np.minimum(leave, back)
+        return np.asarray(line + (around - line) * (3 * part**2 - 2 * part**3))
+
     def add_danger(
         self, danger: str, at: float, values: Mapping[str, float], rng: np.random.Generator, line: Array
     ) -> Array:
@@ -308,11 +340,7 @@ class _Things:
         place, heading, _ = road.at(at, beside)
         self.add("car" if len(parts) > 2 else "barrier", np.array([*place, float(heading)]), parts)
         around = road.lane_width / 2 if road.lanes == 2 else 0.3 * road.lane_width
-        s = np.arange(len(road.points)) * road.step
-        leave = np.clip((s - (at - _OUT)) / (0.7 * _OUT), 0, 1)
-        back = np.clip((at + _BACK - s) / (0.7 * _BACK), 0, 1)
-        part = np.minimum(leave, back)
-        return np.asarray(line + (around - line) * (3 * part**2 - 2 * part**3))
+        return self._led_around(line, at, around)
 
     def _add_walker(self, walker: Walker, parts: Sequence[_Part]) -> None:
         """Add somebody who is on the way once everybody is there."""
