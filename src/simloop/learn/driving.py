@@ -103,7 +103,7 @@ class Driver:
     size: tuple[int, int] = (80, 60)
     normalisation: str = "local"
     augmentation: str = "light"
-    steps: int = 1000
+    steps: int = 4000
     batch: int = 64
     learning_rate: float = 2e-3
     width: int = 16

@@ -60,6 +60,13 @@ def _local(images: Any) -> Any:
     return rest / _deviation(rest, (1, 2, 3))
 
 
+def _local_and_standard(images: Any) -> Any:
+    """Edges by the first, what is light and what is dark by the second: six channels."""
+    from torch import cat
+
+    return cat([_local(images), _standard(images)], dim=1)
+
+
 def _grey(images: Any) -> Any:
     red, green, blue = images[:, 0:1], images[:, 1:2], images[:, 2:3]
     return _GREY[0] * red + _GREY[1] * green + _GREY[2] * blue
@@ -82,6 +89,7 @@ NORMALISATIONS: dict[str, Normalisation] = {
     "none": Normalisation("as they are, about 0", 3, _centred),
     "standard": Normalisation("each channel minus its mean, over its deviation", 3, _standard),
     "local": Normalisation(f"minus the mean of {_SIDE} x {_SIDE} pixels, over the image's deviation", 3, _local),
+    "local-standard": Normalisation("`local` and `standard`, beside each other", 6, _local_and_standard),
     "grey": Normalisation("grey, about 0", 1, lambda images: _centred(_grey(images))),
     "grey-standard": Normalisation("grey, then `standard`", 1, lambda images: _standard(_grey(images))),
     "grey-local": Normalisation("grey, then `local`", 1, lambda images: _local(_grey(images))),
