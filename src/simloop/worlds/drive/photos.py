@@ -25,6 +25,7 @@ from simloop.sensor import sense_depth
 from simloop.worlds.drive import outlines, raster
 from simloop.worlds.drive.expert import line_at, sight_along, steer_to
 from simloop.worlds.drive.look import camera_of, look_space, uniforms
+from simloop.worlds.drive.nearest import nearest_grid
 from simloop.worlds.drive.ride import Begin, ride
 from simloop.worlds.drive.scene import KINDS, Scene, make_scene
 from simloop.worlds.drive.sensing import sense, sensor_numbers
@@ -68,7 +69,7 @@ class Geometry:
         )
         after = (after + np.pi) % (2 * np.pi) - np.pi
         self._ways = np.column_stack([np.cos(road.heading), np.sin(road.heading), after, -np.roll(after, 1)])
-        self._grid = raster.nearest_grid(self._points, self._low, _CELL, (rows, columns), reach, road.closed)
+        self._grid = nearest_grid(self._points, self._low, _CELL, (rows, columns), reach)
         self._form = np.array(
             [road.step, road.half_width, scene.centre, scene.edge, scene.line_width, scene.dash, scene.gap,
              scene.kerb], dtype=float,
@@ -94,7 +95,8 @@ class Geometry:
             camera.size, k[0, 0], *camera.distortion, camera.position, camera.rotation, numbers,
             lamps, self._form, self._points, self._ways, self._grid, self._low, _CELL, parts.things, parts.shapes,
             middles, parts.halves, own[:, 2] + parts.turns, parts.colours, recolour,
-            raster.shades(places, self._middle, self._half, camera.position, *numbers[raster.SUN_X : raster.SUN_Z + 1]),
+            raster.shades(places, self._middle, self._half, camera.position, camera.rotation[:, 2],
+                          *numbers[raster.SUN_X : raster.SUN_Z + 1]),
         )  # fmt: skip
 
     def objects(self, camera: Camera, instances: NDArray[np.uint16], time: float) -> Objects:

@@ -6,6 +6,7 @@ Of each pixel's ray it is known in closed form where it meets the ground; where 
 read from a grid of nearest points of the centreline. Lines are as sharp as a pixel is on the ground, so that they do
 not flicker. Light is that of the sun, the sky and lamps; a floor that shines shows the sky and the lamps again.
 
+Each step is a loop over all its pixels: arrays that are handed on for each pixel are counted each time, which is slow.
 Everything is a function of its arguments: random choices are hashes of the look's number and of where things are.
 """
 
@@ -17,8 +18,6 @@ from simloop.worlds.drive.compiled import compiled as _fast
 
 #: instances of surfaces; things follow
 GROUND, ROAD, LINE, KERB, FIRST_THING = 1, 2, 3, 4, 5
-#: most lamps
-LAMPS = 16
 #: m, what is farther is not drawn
 FAR = 400.0
 
@@ -36,38 +35,19 @@ _RISE = ((np.arange(4097) + 0.5) / 4097) ** 0.7
 
 
 @_fast
-def nearest_grid(points, low, cell, shape, reach, closed):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """(rows, columns) int32: of each cell's middle the nearest point of a line within `reach` m; -1 for none."""
-    rows, columns = shape
-    out = np.full((rows, columns), -1, np.int32)
-    best = np.full((rows, columns), reach * reach, np.float64)
-    around = int(np.ceil(reach / cell))
-    for k in range(len(points)):
-        x, y = (points[k, 0] - low[0]) / cell, (points[k, 1] - low[1]) / cell
-        for i in range(max(0, int(y) - around), min(rows, int(y) + around + 1)):
-            for j in range(max(0, int(x) - around), min(columns, int(x) + around + 1)):
-                dx, dy = (j + 0.5 - x) * cell, (i + 0.5 - y) * cell
-                far = dx * dx + dy * dy
-                if far < best[i, j]:
-                    best[i, j] = far
-                    out[i, j] = k
-    return out
-
-
-@_fast
 def _hash(i, j, seed):  # type: ignore[no-untyped-def]  # pragma: no cover
     """0 to 1 of two whole numbers."""
-    h = np.uint64(i & 0xFFFFFFFF) * np.uint64(0x9E3779B97F4A7C15) ^ (np.uint64(j & 0xFFFFFFFF) + np.uint64(seed))
+    h = np.uint64(np.uint32(i)) * np.uint64(0x9E3779B97F4A7C15) ^ (np.uint64(np.uint32(j)) + np.uint64(seed))
     h = (h ^ (h >> np.uint64(29))) * np.uint64(0xBF58476D1CE4E5B9)
     h = (h ^ (h >> np.uint64(32))) * np.uint64(0x94D049BB133111EB)
-    return np.int64(h >> np.uint64(40)) * (1.0 / 16777216.0)
+    return np.int32(h >> np.uint64(40)) * (1.0 / 16777216.0)
 
 
 @_fast
 def _noise(x, y, seed):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Smooth noise of the plane, -1 to 1, with cells of side 1."""
-    i, j = int(np.floor(x)), int(np.floor(y))
-    u, v = x - i, y - j
+    low, left = np.floor(x), np.floor(y)
+    i, j, u, v = np.int32(low), np.int32(left), x - low, y - left
     u, v = u * u * (3 - 2 * u), v * v * (3 - 2 * v)
     a = _hash(i, j, seed) * (1 - u) + _hash(i + 1, j, seed) * u
     b = _hash(i, j + 1, seed) * (1 - u) + _hash(i + 1, j + 1, seed) * u
@@ -101,7 +81,7 @@ def _dashed(s, dash, period, blur):  # type: ignore[no-untyped-def]  # pragma: n
     """Part of a pixel of length `blur` at `s` that dashes cover."""
     if blur >= period:
         return dash / period
-    u = s % period
+    u = s - period * np.floor(s / period)
     inside = 0.0
     for k in (-1, 0, 1):
         a, b = k * period, k * period + dash
@@ -115,62 +95,89 @@ def _mix(a, b, part):  # type: ignore[no-untyped-def]  # pragma: no cover
 
 
 @_fast
-def _sky(dx, dy, dz, v, lamps, stretch, lamps_only, out):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Write the light from a direction into out (3,): sky, clouds, what stands at the horizon, lamps, the sun."""
-    seed = int(v[SEED])
-    up = max(0.0, dz)
-    azimuth = elevation = 0.0
-    if v[BACK_HEIGHT] > 0 or v[LAMP_COUNT] > 0:
-        azimuth, elevation = _angle(dy, dx), _angle(dz, np.sqrt(max(0.0, 1 - dz * dz)))
-    part = _RISE[int(min(1.0, up * 1.6) * 4096)]
+def _sky(dx, dy, dz, v, lamps, stretch, lamps_only):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """(3, n) the light from directions dx, dy, dz (n,): sky, clouds, what stands at the horizon, lamps, the sun."""
+    n, seed, light = len(dx), int(v[SEED]), np.empty((3, len(dx)))
     for c in range(3):
-        out[c] = _mix(v[HORIZON_R + c], v[ZENITH_R + c], part)
+        horizon, zenith = v[HORIZON_R + c], v[ZENITH_R + c]
+        for m in range(n):
+            light[c, m] = _mix(horizon, zenith, _RISE[int(min(1.0, max(0.0, dz[m]) * 1.6) * 4096)])
     if v[CLOUDS] > 0 and not lamps_only:
-        cloud = _noise(6 * dx / (0.15 + up), 6 * dy / (0.15 + up), seed + 11)
-        cloud += 0.5 * _noise(13 * dx / (0.15 + up), 13 * dy / (0.15 + up), seed + 12)
-        cover = min(1.0, max(0.0, cloud)) * v[CLOUDS]
-        for c in range(3):
-            out[c] = _mix(out[c], 0.9 * (v[AMBIENT] + v[SUN]), cover)
-    if v[BACK_HEIGHT] > 0:
-        size = v[BACK_SIZE]
-        column = int(np.floor(azimuth / size))
-        high = v[BACK_HEIGHT] * (0.3 + 0.7 * _hash(column, 1, seed + 21))
-        if elevation < high and not lamps_only:
-            row = int(np.floor(elevation / size * (1 + 2 * _hash(column, 2, seed + 22))))
-            fine = int(np.floor(azimuth / size * (1 + 4 * _hash(column, 3, seed + 23))))
+        clouds, white = v[CLOUDS], 0.9 * (v[AMBIENT] + v[SUN])
+        for m in range(n):
+            up = 0.15 + max(0.0, dz[m])
+            x, y = dx[m] / up, dy[m] / up
+            cloud = _noise(6 * x, 6 * y, seed + 11) + 0.5 * _noise(13 * x, 13 * y, seed + 12)
+            cover = min(1.0, max(0.0, cloud)) * clouds
             for c in range(3):
-                tone = _hash(column * 3 + c, 4, seed + 24) * 0.5 + _hash(fine, row * 3 + c, seed + 25) * 0.5
-                tone = 0.5 + (tone - 0.5) * v[BACK_CONTRAST]
-                out[c] = v[BACK_LIGHT] * tone * tone * 1.6
-        elif elevation < high:
-            for c in range(3):
-                out[c] = v[BACK_LIGHT] * 0.35
-    for k in range(int(v[LAMP_COUNT])):
-        da = abs(azimuth - lamps[k, 0])
-        da = min(da, 2 * np.pi - da)
-        if da > 3.5 * lamps[k, 2]:
-            continue
-        de = (elevation - lamps[k, 1]) / stretch
-        q = (da * da + de * de) / (lamps[k, 2] * lamps[k, 2])
-        if q < 12:
-            light = v[LAMP_LIGHT] * lamps[k, 3] * np.exp(-q)
-            out[0] += light
-            out[1] += light * 0.98
-            out[2] += light * 0.93
+                light[c, m] = _mix(light[c, m], white, cover)
+    if v[BACK_HEIGHT] > 0 or v[LAMP_COUNT] > 0:
+        azimuth, elevation = np.empty(n), np.empty(n)
+        for m in range(n):
+            azimuth[m] = _angle(dy[m], dx[m])
+            elevation[m] = _angle(dz[m], np.sqrt(max(0.0, 1 - dz[m] * dz[m])))
+        if v[BACK_HEIGHT] > 0:
+            _stand_at_horizon(azimuth, elevation, v, lamps_only, light)
+        for k in range(int(v[LAMP_COUNT])):
+            _shine(azimuth, elevation, lamps[k], v[LAMP_LIGHT], stretch, light)
     if v[GLARE] > 0:
-        q = 1 - (dx * v[SUN_X] + dy * v[SUN_Y] + dz * v[SUN_Z])
-        light = v[GLARE] * (3 * np.exp(-q / (0.002 * stretch)) + 0.5 * np.exp(-q / (0.06 * stretch)))
-        for c in range(3):
-            out[c] += light
+        glare, x, y, z = v[GLARE], v[SUN_X], v[SUN_Y], v[SUN_Z]
+        for m in range(n):
+            q = (1 - (dx[m] * x + dy[m] * y + dz[m] * z)) / stretch
+            if q < 1.2:
+                more = glare * (3 * np.exp(-q / 0.002) + 0.5 * np.exp(-q / 0.06))
+                for c in range(3):
+                    light[c, m] += more
+    return light
 
 
 @_fast
-def shades(places, middles, halves, position, sun_x, sun_y, sun_z):  # type: ignore[no-untyped-def]  # pragma: no cover
+def _stand_at_horizon(azimuth, elevation, v, lamps_only, light):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Write into light (3, n) what stands at the horizon, in pieces; for what only mirrors lamps it is a grey strip."""
+    seed, size, most, contrast, bright = int(v[SEED]), v[BACK_SIZE], v[BACK_HEIGHT], v[BACK_CONTRAST], v[BACK_LIGHT]
+    for m in range(len(azimuth)):
+        if elevation[m] >= most:
+            continue
+        column = int(np.floor(azimuth[m] / size))
+        if elevation[m] >= most * (0.3 + 0.7 * _hash(column, 1, seed + 21)):
+            continue
+        if lamps_only:
+            for c in range(3):
+                light[c, m] = bright * 0.35
+            continue
+        row = int(np.floor(elevation[m] / size * (1 + 2 * _hash(column, 2, seed + 22))))
+        fine = int(np.floor(azimuth[m] / size * (1 + 4 * _hash(column, 3, seed + 23))))
+        for c in range(3):
+            tone = _hash(column * 3 + c, 4, seed + 24) * 0.5 + _hash(fine, row * 3 + c, seed + 25) * 0.5
+            tone = 0.5 + (tone - 0.5) * contrast
+            light[c, m] = bright * tone * tone * 1.6
+
+
+@_fast
+def _shine(azimuth, elevation, lamp, bright, stretch, light):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Add what a lamp (4,) sends from directions, rad, to light (3, n)."""
+    at, high, size, bright = lamp[0], lamp[1], lamp[2], bright * lamp[3]
+    for m in range(len(azimuth)):
+        da = abs(azimuth[m] - at)
+        da = min(da, 2 * np.pi - da)
+        if da > 3.5 * size:
+            continue
+        de = (elevation[m] - high) / stretch
+        q = (da * da + de * de) / (size * size)
+        if q < 12:
+            more = bright * np.exp(-q)
+            light[0, m] += more
+            light[1, m] += more * 0.98
+            light[2, m] += more * 0.93
+
+
+@_fast
+def shades(places, middles, halves, position, forward, sun_x, sun_y, sun_z):  # type: ignore[no-untyped-def]  # pragma: no cover
     """(n, 10) what may throw a shadow on the ground that is seen, of things at places (n, 3): x, y, m, and heading.
 
-    Their boxes have middles and halves (n, 3), m, in their own axes. Of each is said: middle x, y, cosine, sine, half
-    length, half width, m; how far towards the sun a ray from the ground is below its top, m; and the circle around its
-    shadow: x, y, m, and radius squared.
+    Their boxes have middles and halves (n, 3), m, in their own axes; who looks is at a position (3,), m, and looks
+    forward (3,). Of each is said: middle x, y, cosine, sine, half length, half width, m; how far towards the sun a ray
+    from the ground is below its top, m; and the circle around its shadow: x, y, m, and radius squared.
     """
     out = np.empty((len(places), 10))
     count, up = 0, max(sun_z, 1e-3)
@@ -182,7 +189,10 @@ def shades(places, middles, halves, position, sun_x, sun_y, sun_z):  # type: ign
         half = np.hypot(halves[k, 0], halves[k, 1])
         u, v = x - 0.5 * long * sun_x, y - 0.5 * long * sun_y
         radius = half + 0.5 * long * np.hypot(sun_x, sun_y)
-        if np.hypot(u - position[0], v - position[1]) > 35 + radius:
+        away_x, away_y = u - position[0], v - position[1]
+        if np.hypot(away_x, away_y) > 35 + radius:
+            continue
+        if forward[0] * away_x + forward[1] * away_y - forward[2] * position[2] < -radius:
             continue
         out[count] = x, y, c, s, halves[k, 0], halves[k, 1], end, u, v, radius * radius
         count += 1
@@ -191,175 +201,201 @@ def shades(places, middles, halves, position, sun_x, sun_y, sun_z):  # type: ign
 
 @_fast
 def _lit_by_sun(x, y, v, boxes):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """0 where a thing's box stands between a place on the ground and the sun, else 1."""
+    """(n,) 0 where a thing's box stands between a place on the ground, x, y (n,), m, and the sun, else 1."""
+    lit = np.ones(len(x))
     for k in range(len(boxes)):
-        u, w = x - boxes[k, 7], y - boxes[k, 8]
-        if u * u + w * w > boxes[k, 9]:
-            continue
-        px, py = x - boxes[k, 0], y - boxes[k, 1]
-        c, s = boxes[k, 2], boxes[k, 3]
-        ox, oy = c * px + s * py, -s * px + c * py
+        bx, by, c, s, half_x, half_y = boxes[k, 0], boxes[k, 1], boxes[k, 2], boxes[k, 3], boxes[k, 4], boxes[k, 5]
+        top, round_x, round_y, radius = boxes[k, 6], boxes[k, 7], boxes[k, 8], boxes[k, 9]
         dx, dy = c * v[SUN_X] + s * v[SUN_Y], -s * v[SUN_X] + c * v[SUN_Y]
-        near, end = 0.0, boxes[k, 6]
-        for o, d, half in ((ox, dx, boxes[k, 4]), (oy, dy, boxes[k, 5])):
-            if abs(d) < 1e-9:
-                if abs(o) > half:
-                    near = np.inf
-            else:
-                a, b = (-half - o) / d, (half - o) / d
-                near, end = max(near, min(a, b)), min(end, max(a, b))
-        if near < end:
-            return 0.0
-    return 1.0
+        for m in range(len(x)):
+            u, w = x[m] - round_x, y[m] - round_y
+            if u * u + w * w > radius:
+                continue
+            px, py = x[m] - bx, y[m] - by
+            near, end = 0.0, top
+            for o, d, half in ((c * px + s * py, dx, half_x), (c * py - s * px, dy, half_y)):
+                if abs(d) < 1e-9:
+                    if abs(o) > half:
+                        near = np.inf
+                else:
+                    a, b = (-half - o) / d, (half - o) / d
+                    near, end = max(near, min(a, b)), min(end, max(a, b))
+            if near < end:
+                lit[m] = 0.0
+    return lit
 
 
 @_fast
-def _ground(  # type: ignore[no-untyped-def]  # pragma: no cover
-    x,
-    y,
-    far,
-    sine,
-    focal,
-    way_x,
-    way_y,
-    v,
-    form,
-    points,
-    ways,
-    grid,
-    low,
-    cell,
-    lamps,
-    dx,
-    dy,
-    dz,
-    boxes,
-    mirrored,
-    out,
+def _grain(x, y, along, v):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """(n,) how much brighter the ground is made by its grain and patches at places x, y (n,), m, seen by pixels whose
+    length on the ground is `along` (n,), m."""
+    out, seed = np.zeros(len(x)), int(v[SEED])
+    if v[NOISE] > 0:
+        size, strength = v[GRAIN], v[NOISE]
+        for octave in range(3):
+            fine, fade, own = 1 / size, 0.5 / size, seed + octave
+            for m in range(len(x)):
+                out[m] += strength * _noise(x[m] * fine, y[m] * fine, own) * max(0.0, 1 - along[m] * fade)
+            size *= 0.4
+            strength *= 0.6
+    if v[PATCHES] > 0:
+        strength = 0.5 * v[PATCHES]
+        for m in range(len(x)):
+            patch = _noise(x[m] * 0.35, y[m] * 0.35, seed + 5) + 0.4 * _noise(x[m] * 1.1, y[m] * 1.1, seed + 6)
+            out[m] += strength * max(-1.0, min(1.0, 2 * patch))
+    return out
+
+
+@_fast
+def _surface(  # type: ignore[no-untyped-def]  # pragma: no cover
+    x, y, along, across, way_x, way_y, v, form, points, ways, grid, low, cell, at, instances, paint
 ):
-    """Write the colour of the ground into out (3,) and return its instance."""
-    seed = int(v[SEED])
+    """What the ground is at places x, y (n,), m: write instances of pixels `at` (n,), and into paint (6, n) how much of
+    each pixel is road, line in the middle, line at a side and kerb, and the kerb's green and the lines' wear."""
+    seed, wear, shoulder = int(v[SEED]), v[WEAR], v[SHOULDER]
     step, half, centre, edge, wide, dash, gap, kerb = (
         form[0], form[1], int(form[2]), int(form[3]), form[4], form[5], form[6], form[7],
     )  # fmt: skip
-    instance = GROUND
-    i, j = int((y - low[1]) / cell), int((x - low[0]) / cell)
-    k = -1
-    if 0 <= i < grid.shape[0] and 0 <= j < grid.shape[1] and y >= low[1] and x >= low[0]:
+    inset = half - wide / 2
+    low_x, low_y, rows, columns = low[0], low[1], grid.shape[0], grid.shape[1]
+    for m in range(len(x)):
+        for c in range(5):
+            paint[c, m] = 0.0
+        if x[m] < low_x or y[m] < low_y:
+            continue
+        i, j = int((y[m] - low_y) / cell), int((x[m] - low_x) / cell)
+        if i >= rows or j >= columns:
+            continue
         k = grid[i, j]
-    across = far / focal
-    along = across / max(sine, 0.02)
-    s = d = 0.0
-    if k >= 0:
+        if k < 0:
+            continue
         hx, hy = ways[k, 0], ways[k, 1]
-        px, py = x - points[k, 0], y - points[k, 1]
+        px, py = x[m] - points[k, 0], y[m] - points[k, 1]
         t = px * hx + py * hy
         # a parallel curve of the arc through the point: the line bends between points as the headings say
         turn = 0.5 * min(1.0, abs(t) / step) * (ways[k, 2] if t > 0 else ways[k, 3])
         sine_t, cosine_t = turn - turn**3 / 6, 1 - turn * turn / 2 + turn**4 / 24  # it is small
         hx, hy = hx * cosine_t - hy * sine_t, hx * sine_t + hy * cosine_t
-        s = k * step + t
-        d = -px * hy + py * hx
-    seen = abs(way_x * hx + way_y * hy) if k >= 0 else 1.0
-    blur_s = max(seen * along + (1 - seen) * across, 1e-4)
-    blur_d = max((1 - seen) * along + seen * across, 1e-4)
-    on_road = 0.0
-    if k >= 0:
-        on_road = max(0.0, min(1.0, (half + v[SHOULDER] - abs(d)) / blur_d + 0.5))
-    grainy = 0.0
-    if v[NOISE] > 0:
-        size, strength = v[GRAIN], v[NOISE]
-        for octave in range(3):
-            if along < 2 * size:
-                grainy += strength * _noise(x / size, y / size, seed + octave) * max(0.0, 1 - along / (2 * size))
-            size *= 0.4
-            strength *= 0.6
-    if v[PATCHES] > 0:
-        patch = _noise(x * 0.35, y * 0.35, seed + 5) + 0.4 * _noise(x * 1.1, y * 1.1, seed + 6)
-        grainy += v[PATCHES] * max(-1.0, min(1.0, 2 * patch)) * 0.5
-    for c in range(3):
-        out[c] = _mix(v[VERGE_R + c], v[ROAD_R + c], on_road) * (1 + grainy)
-    if on_road > 0.5:
-        instance = ROAD
-    paint = 0.0
-    if k >= 0:
+        s, d = k * step + t, -px * hy + py * hx
+        seen = abs(way_x[m] * hx + way_y[m] * hy)
+        blur_s = max(seen * along[m] + (1 - seen) * across[m], 1e-4)
+        blur_d = max((1 - seen) * along[m] + seen * across[m], 1e-4)
+        on_road = max(0.0, min(1.0, (half + shoulder - abs(d)) / blur_d + 0.5))
         line_c = 0.0
         if centre == 1:
-            line_c = _covered(d, wide, blur_d) * _dashed(s, dash, dash + gap, blur_s)
+            line_c = _covered(d, wide, blur_d)
+            if line_c > 0:
+                line_c *= _dashed(s, dash, dash + gap, blur_s)
         elif centre == 2 or centre == 4:
             line_c = _covered(d, wide * (1.6 if centre == 4 else 1.0), blur_d)
         elif centre == 3:
             line_c = _covered(d - wide, wide, blur_d) + _covered(d + wide, wide, blur_d)
         line_e = 0.0
-        if edge > 0:
-            inset = half - wide / 2
+        if edge == 3:
+            line_e = _covered(abs(d) - half, 1.8 * wide, blur_d)
+        elif edge > 0:
             line_e = _covered(d - inset, wide, blur_d) + _covered(d + inset, wide, blur_d)
-            if edge == 2:
+            if edge == 2 and line_e > 0:
                 line_e *= _dashed(s, dash, dash + gap, blur_s)
-            elif edge == 3:
-                line_e = _covered(abs(d) - half, 1.8 * wide, blur_d)
         worn = 1.0
-        if v[WEAR] > 0 and line_c + line_e > 0:
-            worn = 1 - v[WEAR] * max(0.0, min(1.0, 0.5 + _noise(x * 5, y * 5, seed + 8)
-                                              + _noise(x * 1.3, y * 1.3, seed + 9)))  # fmt: skip
-        line_c = min(1.0, line_c) * worn
-        line_e = min(1.0, line_e) * worn
+        if wear > 0 and line_c + line_e > 0:
+            spots = _noise(x[m] * 5, y[m] * 5, seed + 8) + _noise(x[m] * 1.3, y[m] * 1.3, seed + 9)
+            worn = 1 - wear * max(0.0, min(1.0, 0.5 + spots))
+        line_c, line_e = min(1.0, line_c) * worn, min(1.0, line_e) * worn
+        beside = _covered(abs(d) - half - 0.25, 0.5, blur_d) if kerb > 0 else 0.0
+        paint[0, m], paint[1, m], paint[2, m], paint[3, m] = on_road, line_c, line_e, beside
+        paint[4, m] = 0.45 if blur_s > 2.4 else (0.8 if int(np.floor(s / 1.2)) % 2 else 0.25)
+        if beside > 0.5:
+            instances[at[m]] = KERB
+        elif max(line_c, line_e) > 0.4:
+            instances[at[m]] = LINE
+        elif on_road > 0.5:
+            instances[at[m]] = ROAD
+
+
+@_fast
+def _snow(x, y, v, paint, own):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Lay snow over the colours (3, n) of places x, y (n,), m, with paint (5, n) as `_surface` writes it."""
+    seed, much = int(v[SEED]), v[SNOW]
+    for m in range(len(x)):
+        white = 1.5 * (much - 0.5 + 0.5 * _noise(x[m] * 0.8, y[m] * 0.8, seed + 31))
+        white = max(0.0, min(1.0, white + 0.3 * _noise(x[m] * 4, y[m] * 4, seed + 32)))
+        white *= 0.6 if paint[0, m] > 0.5 else 1.0
         for c in range(3):
-            out[c] = _mix(out[c], v[CENTRE_R + c] * (1 + 0.4 * grainy), line_c)
-            out[c] = _mix(out[c], v[EDGE_R + c] * (1 + 0.4 * grainy), line_e)
-        paint = max(line_c, line_e)
-        if paint > 0.4:
-            instance = LINE
-        if kerb > 0:
-            beside = _covered(abs(d) - half - 0.25, 0.5, blur_d)
-            if beside > 0:
-                odd = int(np.floor(s / 1.2)) % 2
-                shade = 0.45 if blur_s > 2.4 else (0.8 if odd else 0.25)
-                out[0] = _mix(out[0], 0.75, beside)
-                out[1] = _mix(out[1], shade, beside)
-                out[2] = _mix(out[2], shade, beside)
-                if beside > 0.5:
-                    instance = KERB
-    if v[SNOW] > 0:
-        white = max(0.0, min(1.0, 1.5 * (v[SNOW] - 0.5 + 0.5 * _noise(x * 0.8, y * 0.8, seed + 31))
-                             + 0.3 * _noise(x * 4, y * 4, seed + 32)))  # fmt: skip
-        if on_road > 0.5:
-            white *= 0.6
-        for c in range(3):
-            out[c] = _mix(out[c], 0.9, white)
+            own[c, m] = _mix(own[c, m], 0.9, white)
+
+
+@_fast
+def _light(x, y, far, v, boxes):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """(n,) the light on the ground at places x, y (n,), m, that are `far` (n,) m away."""
+    n, seed = len(x), int(v[SEED])
     sun = v[SUN] * max(0.0, v[SUN_Z])
-    if sun > 0:
-        sun *= _lit_by_sun(x, y, v, boxes)
-    shade = 1.0
+    light = sun * _lit_by_sun(x, y, v, boxes) if sun > 0 else np.zeros(n)
     if v[SHADE] > 0:
-        size = v[SHADE_SIZE]
-        dark = _noise(x / size, y / size, seed + 41) + 0.5 * _noise(2.3 * x / size, 2.3 * y / size, seed + 42)
-        shade = 1 - v[SHADE] * max(0.0, min(1.0, 3 * dark))
-    light = v[AMBIENT] + sun * shade
+        fine, shade = 1 / v[SHADE_SIZE], v[SHADE]
+        for m in range(n):
+            u, w = x[m] * fine, y[m] * fine
+            dark = _noise(u, w, seed + 41) + 0.5 * _noise(2.3 * u, 2.3 * w, seed + 42)
+            light[m] *= 1 - shade * max(0.0, min(1.0, 3 * dark))
+    light += v[AMBIENT]
     if v[HEADLAMPS] > 0:
-        light += v[HEADLAMPS] * np.exp(-far / 12) * 1.2
-    dark_wet = 1 - 0.45 * v[WET]
+        for m in range(n):
+            light[m] += v[HEADLAMPS] * np.exp(-far[m] / 12) * 1.2
+    return light
+
+
+@_fast
+def _ground(  # type: ignore[no-untyped-def]  # pragma: no cover
+    at, rays, depth, position, focal, v, form, points, ways, grid, low, cell, lamps, boxes, colour, instances
+):
+    """Write colour (3, H W) and instances (H W) of the pixels `at` (n,), whose rays (3, H W) meet the ground at depth
+    (H W)."""
+    n = len(at)
+    dx, dy, dz, far, x, y = rays[0][at], rays[1][at], rays[2][at], depth[at], np.empty(n), np.empty(n)
+    along, across, way_x, way_y = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
+    position_x, position_y = position[0], position[1]
+    for m in range(n):
+        x[m], y[m] = position_x + far[m] * dx[m], position_y + far[m] * dy[m]
+        across[m] = far[m] / focal
+        along[m] = across[m] / max(-dz[m], 0.02)
+        flat = max(np.sqrt(dx[m] * dx[m] + dy[m] * dy[m]), 1e-9)
+        way_x[m], way_y[m] = dx[m] / flat, dy[m] / flat
+    paint = np.empty((5, n))
+    _surface(x, y, along, across, way_x, way_y, v, form, points, ways, grid, low, cell, at, instances, paint)
+    grainy, light, own = _grain(x, y, along, v), _light(x, y, far, v, boxes), np.empty((3, n))
+    on_road, line_c, line_e, beside, shade = paint[0], paint[1], paint[2], paint[3], paint[4]
     for c in range(3):
-        out[c] *= light * dark_wet
+        out, road, verge, middle, edge = own[c], v[ROAD_R + c], v[VERGE_R + c], v[CENTRE_R + c], v[EDGE_R + c]
+        for m in range(n):
+            tone = _mix(verge, road, on_road[m]) * (1 + grainy[m])
+            tone = _mix(tone, middle * (1 + 0.4 * grainy[m]), line_c[m])
+            tone = _mix(tone, edge * (1 + 0.4 * grainy[m]), line_e[m])
+            out[m] = _mix(tone, shade[m] if c else 0.75, beside[m])
+    if v[SNOW] > 0:
+        _snow(x, y, v, paint, own)
+    own *= light * (1 - 0.45 * v[WET])
     gloss = min(1.0, v[GLOSS] + 0.5 * v[WET])
     if gloss > 0.01:
-        grazing = (1 - sine) ** 4
-        rough = v[ROUGH]
-        bend = 1 + rough * 0.15 * _noise(x * 3, y * 3, seed + 51)
-        _sky(dx, dy, -dz * bend, v, lamps, 2.5 + 4 * rough, True, mirrored)
-        part = gloss * (0.12 + 0.6 * grazing) * (1 - 0.7 * paint)
+        rough, seed, up = v[ROUGH], int(v[SEED]), np.empty(n)
+        for m in range(n):
+            up[m] = -dz[m] * (1 + rough * 0.15 * _noise(x[m] * 3, y[m] * 3, seed + 51))
+        mirrored = _sky(dx, dy, up, v, lamps, 2.5 + 4 * rough, True)
         for c in range(3):
-            out[c] += part * mirrored[c]
-    return instance
+            out, sky = own[c], mirrored[c]
+            for m in range(n):
+                part = gloss * (0.12 + 0.6 * (1 + dz[m]) ** 4) * (1 - 0.7 * max(line_c[m], line_e[m]))
+                out[m] += part * sky[m]
+    colour[:, at] = own
 
 
 @_fast
 def _draw_parts(  # type: ignore[no-untyped-def]  # pragma: no cover
-    colour, depth, instances, rays, position, focal, centre_u, centre_v, right, down, forward, v, things, shapes,
-    middles, halves, turns, colours, recolour,
+    colour, depth, instances, rays, height, width, position, focal, right, down, forward, v, things, shapes, middles,
+    halves, turns, colours, recolour,
 ):  # fmt: skip
-    """Draw upright parts (P, ...) in the world's axes over colour, depth along rays, and instances."""
-    height, width = depth.shape
+    """Draw upright parts (P, ...) in the world's axes over colour (3, H W), depth along rays (H W), and instances."""
+    centre_u, centre_v = width / 2, height / 2
+    sun_x, sun_y, sun_z, bright, ambient, headlamps = v[SUN_X], v[SUN_Y], v[SUN_Z], v[SUN], v[AMBIENT], v[HEADLAMPS]
     for p in range(len(things)):
         mx, my, mz = middles[p, 0] - position[0], middles[p, 1] - position[1], middles[p, 2] - position[2]
         reach = np.sqrt(halves[p, 0] ** 2 + halves[p, 1] ** 2 + halves[p, 2] ** 2)
@@ -382,26 +418,28 @@ def _draw_parts(  # type: ignore[no-untyped-def]  # pragma: no cover
             spread = focal * size * grow / max(0.35, np.sinc(angle / np.pi)) + 2 + 0.15 * focal * angle
             u0, u1 = max(0, int(ru - spread)), min(width, int(ru + spread) + 1)
             v0, v1 = max(0, int(rv - spread)), min(height, int(rv + spread) + 1)
+        least = np.sqrt(far * far - reach * reach) - 1e-6 if far > reach else -np.inf  # of a ray that meets its ball
         c, s = np.cos(turns[p]), np.sin(turns[p])
         ox, oy, oz = -(c * mx + s * my), s * mx - c * my, -mz
         hx, hy, hz = halves[p, 0], halves[p, 1], halves[p, 2]
         shape, number = shapes[p], FIRST_THING + things[p]
         for row in range(v0, v1):
             for column in range(u0, u1):
-                rx, ry, rz = rays[row, column, 0], rays[row, column, 1], rays[row, column, 2]
+                k = row * width + column
+                rx, ry, rz = rays[0, k], rays[1, k], rays[2, k]
+                if rx * mx + ry * my + rz * mz < least:
+                    continue
                 dx, dy = c * rx + s * ry, -s * rx + c * ry
                 t, nx, ny, nz = _hit(shape, ox, oy, oz, dx, dy, rz, hx, hy, hz)
-                if t <= 0 or t >= depth[row, column]:
+                if t <= 0 or t >= depth[k]:
                     continue
-                depth[row, column] = t
-                instances[row, column] = number
+                depth[k], instances[k] = t, number
                 wx, wy = c * nx - s * ny, s * nx + c * ny
-                sun = max(0.0, wx * v[SUN_X] + wy * v[SUN_Y] + nz * v[SUN_Z])
-                light = v[AMBIENT] * (0.75 + 0.25 * nz) + v[SUN] * sun
-                if v[HEADLAMPS] > 0:
-                    light += v[HEADLAMPS] * np.exp(-t / 12)
-                for k in range(3):
-                    colour[row, column, k] = light * _mix(colours[p, k], recolour[p, k], v[RECOLOUR])
+                light = ambient * (0.75 + 0.25 * nz) + bright * max(0.0, wx * sun_x + wy * sun_y + nz * sun_z)
+                if headlamps > 0:
+                    light += headlamps * np.exp(-t / 12)
+                for m in range(3):
+                    colour[m, k] = light * _mix(colours[p, m], recolour[p, m], v[RECOLOUR])
 
 
 @_fast
@@ -454,22 +492,32 @@ def _hit(shape, ox, oy, oz, dx, dy, dz, hx, hy, hz):  # type: ignore[no-untyped-
 
 
 @_fast
-def _falling(colour, v, amount, seed, snow):  # type: ignore[no-untyped-def]  # pragma: no cover
+def _falling(colour, height, width, v, amount, seed, snow):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Draw rain or snow before everything."""
-    height, width = colour.shape[:2]
     count = int(amount * width * height / (60 if snow else 45))
-    slant = 0.4 * (_hash(1, 2, seed) - 0.5)
+    slant, sky = 0.4 * (_hash(1, 2, seed) - 0.5), v[AMBIENT] + 0.3 * v[SUN]
     for k in range(count):
         x, y = _hash(k, 3, seed) * width, _hash(k, 4, seed) * height
         near = _hash(k, 5, seed)
         long = max(1, int((0.02 if snow else 0.12) * near * height))
-        bright = (0.25 + 0.75 * near) * (v[AMBIENT] + 0.3 * v[SUN])
+        bright, part = (0.25 + 0.75 * near) * sky, (0.8 if snow else 0.25) * (0.3 + 0.7 * near)
         for step in range(long):
             i, j = int(y + step), int(x + slant * step)
             if 0 <= i < height and 0 <= j < width:
-                part = (0.8 if snow else 0.25) * (0.3 + 0.7 * near)
                 for c in range(3):
-                    colour[i, j, c] = _mix(colour[i, j, c], bright, part)
+                    colour[c, i * width + j] = _mix(colour[c, i * width + j], bright, part)
+
+
+@_fast
+def _fog(colour, depth, up, v):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Put fog over colour (3, H W) by depth along rays (H W), and over the sky by how far `up` (H W) they go."""
+    thick, haze = v[FOG], 0.5 * v[HORIZON_R : HORIZON_B + 1] + 0.35 * (v[AMBIENT] + 0.5 * v[SUN])
+    for k in range(len(depth)):
+        clear = np.exp(-thick * min(depth[k], FAR))
+        if depth[k] == np.inf:
+            clear = max(clear, min(1.0, max(0.0, 4 * up[k] - 0.2)))
+        for c in range(3):
+            colour[c, k] = _mix(haze[c], colour[c, k], clear)
 
 
 @_fast
@@ -504,63 +552,47 @@ def render(  # type: ignore[no-untyped-def]  # pragma: no cover
 
     What it is given: (width, height); of the fisheye lens, as `frames.Camera` has it, focal length and distortion,
     its centre being the picture's; the camera's position (3,), m, and the rotation (3, 3) from its axes to the
-    world's; the look's numbers v (NUMBERS,) and lamps (LAMPS, 4): azimuth, elevation, size, rad, and strength;
+    world's; the look's numbers v (NUMBERS,) and lamps (L, 4): azimuth, elevation, size, rad, and strength;
     form: step, half width, centre, edge, line width, dash, gap and kerb of the road; its points (n, 2) and ways (n,
     4): cosine and sine of the heading and the turns to the next point and to the one before, rad; grid, low and
-    cell of `nearest_grid`; parts (P, ...) in the world's axes, and their other colours; and boxes (n, 10) of
+    cell of `nearest.nearest_grid`; parts (P, ...) in the world's axes, and their other colours; and boxes (n, 10) of
     `shades`.
     """
     width, height = size
-    colour = np.zeros((height, width, 3))
-    depth = np.full((height, width), np.inf)
-    instances = np.zeros((height, width), np.uint16)
-    rays = np.empty((height, width, 3))
     parts, cosines = _lens(height, width, focal, k1, k2)
-    mirrored = np.empty(3)
+    n, high = height * width, position[2]
+    colour, rays, depth, instances = np.empty((3, n)), np.empty((3, n)), np.empty(n), np.empty(n, np.uint16)
     for row in range(height):
+        i, y = min(row, height - 1 - row), (row + 0.5 - height / 2) / focal
         for column in range(width):
-            x, y = (column + 0.5 - width / 2) / focal, (row + 0.5 - height / 2) / focal
-            i, j = min(row, height - 1 - row), min(column, width - 1 - column)
-            part = parts[i, j]
+            j, x = min(column, width - 1 - column), (column + 0.5 - width / 2) / focal
+            part, k = parts[i, j], row * width + column
             a, b, c = x * part, y * part, cosines[i, j]
-            dx = rotation[0, 0] * a + rotation[0, 1] * b + rotation[0, 2] * c
-            dy = rotation[1, 0] * a + rotation[1, 1] * b + rotation[1, 2] * c
-            dz = rotation[2, 0] * a + rotation[2, 1] * b + rotation[2, 2] * c
-            rays[row, column, 0], rays[row, column, 1], rays[row, column, 2] = dx, dy, dz
-            out = colour[row, column]
-            if dz < -1e-4 and -position[2] / dz < FAR:
-                t = -position[2] / dz
-                flat = np.sqrt(dx * dx + dy * dy)
-                gx, gy = position[0] + t * dx, position[1] + t * dy
-                wx, wy = dx / max(flat, 1e-9), dy / max(flat, 1e-9)
-                instances[row, column] = _ground(
-                    gx, gy, t, -dz, focal, wx, wy, v, form, points, ways, grid, low, cell, lamps, dx, dy, dz, boxes,
-                    mirrored, out,
-                )  # fmt: skip
-                depth[row, column] = t
-            else:
-                _sky(dx, dy, dz, v, lamps, 1.0, False, out)
-    _draw_parts(colour, depth, instances, rays, position, focal, width / 2, height / 2, rotation[:, 0], rotation[:, 1],
+            for m in range(3):
+                rays[m, k] = rotation[m, 0] * a + rotation[m, 1] * b + rotation[m, 2] * c
+            below = rays[2, k] < -1e-4 and -high / rays[2, k] < FAR
+            depth[k], instances[k] = (-high / rays[2, k], GROUND) if below else (np.inf, 0)
+    _draw_parts(colour, depth, instances, rays, height, width, position, focal, rotation[:, 0], rotation[:, 1],
                 rotation[:, 2], v, things, shapes, middles, halves, turns, colours, recolour)  # fmt: skip
-    for row in range(height):
-        for column in range(width):
-            far = depth[row, column]
-            if v[FOG] > 0:
-                clear = np.exp(-v[FOG] * min(far, FAR))
-                if far == np.inf:
-                    clear = max(clear, min(1.0, max(0.0, 4 * rays[row, column, 2] - 0.2)))
-                for c in range(3):
-                    fog = v[HORIZON_R + c] * 0.5 + 0.35 * (v[AMBIENT] + 0.5 * v[SUN])
-                    colour[row, column, c] = _mix(fog, colour[row, column, c], clear)
-            depth[row, column] = (
-                far * cosines[min(row, height - 1 - row), min(column, width - 1 - column)] if far < np.inf else 0.0
-            )
+    _ground(np.flatnonzero(instances == GROUND), rays, depth, position, focal, v, form, points, ways, grid, low, cell,
+            lamps, boxes, colour, instances)  # fmt: skip
+    free = np.flatnonzero(instances == 0)
+    colour[:, free] = _sky(rays[0][free], rays[1][free], rays[2][free], v, lamps, 1.0, False)
+    if v[FOG] > 0:
+        _fog(colour, depth, rays[2], v)
     if v[RAIN] > 0:
-        _falling(colour, v, v[RAIN], int(v[SEED]) + 61, False)
+        _falling(colour, height, width, v, v[RAIN], int(v[SEED]) + 61, False)
     if v[SNOW] > 0:
-        _falling(colour, v, v[SNOW], int(v[SEED]) + 62, True)
+        _falling(colour, height, width, v, v[SNOW], int(v[SEED]) + 62, True)
     if v[GLARE] > 0:  # light that the lens spreads over all of the picture
         veil = 0.12 * v[GLARE] * max(0.0, rotation[0, 2] * v[SUN_X] + rotation[1, 2] * v[SUN_Y]
                                      + rotation[2, 2] * v[SUN_Z])  # fmt: skip
         colour += veil
-    return colour.astype(np.float32), depth.astype(np.float32), instances
+    light, axial = np.empty((height, width, 3), np.float32), np.empty((height, width), np.float32)
+    for row in range(height):
+        for column in range(width):
+            k, i, j = row * width + column, min(row, height - 1 - row), min(column, width - 1 - column)
+            axial[row, column] = depth[k] * cosines[i, j] if instances[k] > 0 else 0.0
+            for c in range(3):
+                light[row, column, c] = colour[c, k]
+    return light, axial, instances.reshape(height, width)
