@@ -28,45 +28,45 @@ _BACK = np.ascontiguousarray(_BASIS.T)
 
 
 @compiled
-def _twice(block, left, right, middle, out):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Write left @ block @ right, all (8, 8), into out."""
-    for i in range(8):
-        for j in range(8):
-            middle[i, j] = 0
-        for k in range(8):
-            for j in range(8):
-                middle[i, j] += left[i, k] * block[k, j]
-    for i in range(8):
-        for j in range(8):
-            out[i, j] = 0
-        for k in range(8):
-            for j in range(8):
-                out[i, j] += middle[i, k] * right[k, j]
+def _transformed(plane, basis, out):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Write into out (W, H), turned over, what basis (8, 8) makes of each 8 rows of a plane (H, W)."""
+    height, width = plane.shape
+    row = np.empty(width, np.float32)
+    for first in range(0, height, 8):
+        for i in range(8):
+            row[:] = 0
+            for k in range(8):
+                part, source = basis[i, k], plane[first + k]
+                for j in range(width):
+                    row[j] += part * source[j]
+            for j in range(width):
+                out[j, first + i] = row[j]
 
 
 @compiled
 def _quantise(plane, table, quality):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Code a plane, whose sides are multiples of 8, and decode it, in place; values around 128, 0 to 255."""
+    height, width = plane.shape
     scale = 5000 // quality if quality < 50 else 200 - 2 * quality
-    steps = np.empty((8, 8), np.float32)
+    steps = np.empty((8, width), np.float32)
     for i in range(8):
-        for j in range(8):
-            steps[i, j] = min(255.0, max(1.0, np.floor((table[i, j] * scale + 50) / 100)))
-    block, middle, out = np.empty((8, 8), np.float32), np.empty((8, 8), np.float32), np.empty((8, 8), np.float32)
-    for row in range(0, plane.shape[0], 8):
-        for column in range(0, plane.shape[1], 8):
-            for i in range(8):
-                for j in range(8):
-                    block[i, j] = np.float32(np.rint(plane[row + i, column + j])) - np.float32(128)
-            _twice(block, _BASIS, _BACK, middle, out)
-            for i in range(8):
-                for j in range(8):
-                    out[i, j] = np.float32(np.rint(out[i, j] / steps[i, j])) * steps[i, j]
-            _twice(out, _BACK, _BASIS, middle, block)
-            for i in range(8):
-                for j in range(8):
-                    value = np.float32(np.rint(block[i, j] + np.float32(128)))
-                    plane[row + i, column + j] = min(np.float32(255), max(np.float32(0), value))
+        for j in range(width):
+            steps[i, j] = min(255.0, max(1.0, np.floor((table[i, j % 8] * scale + 50) / 100)))
+    for i in range(height):
+        for j in range(width):
+            plane[i, j] = np.rint(plane[i, j]) - np.float32(128)
+    turned = np.empty((width, height), np.float32)
+    _transformed(plane, _BASIS, turned)
+    _transformed(turned, _BASIS, plane)
+    for i in range(height):
+        for j in range(width):
+            plane[i, j] = np.rint(plane[i, j] / steps[i % 8, j]) * steps[i % 8, j]
+    _transformed(plane, _BACK, turned)
+    _transformed(turned, _BACK, plane)
+    for i in range(height):
+        for j in range(width):
+            value = np.rint(plane[i, j] + np.float32(128))
+            plane[i, j] = min(np.float32(255), max(np.float32(0), value))
 
 
 @compiled
@@ -78,8 +78,8 @@ def compress(rgb, quality):  # type: ignore[no-untyped-def]  # pragma: no cover
     cb, cr = np.zeros((rows, columns), np.float32), np.zeros((rows, columns), np.float32)
     for i in range(2 * rows):
         for j in range(2 * columns):
-            p = rgb[min(i, height - 1), min(j, width - 1)]
-            r, g, b = np.float32(p[0]), np.float32(p[1]), np.float32(p[2])
+            k, m = min(i, height - 1), min(j, width - 1)
+            r, g, b = np.float32(rgb[k, m, 0]), np.float32(rgb[k, m, 1]), np.float32(rgb[k, m, 2])
             y[i, j] = np.float32(0.299) * r + np.float32(0.587) * g + np.float32(0.114) * b
             blue = np.float32(-0.168736) * r - np.float32(0.331264) * g + np.float32(0.5) * b
             red = np.float32(0.5) * r - np.float32(0.418688) * g - np.float32(0.081312) * b
@@ -90,14 +90,16 @@ def compress(rgb, quality):  # type: ignore[no-untyped-def]  # pragma: no cover
     _quantise(cr, _CHROMA, quality)
     last, end = (height + 1) // 2 - 1, (width + 1) // 2 - 1
     near, far = np.float32(0.75), np.float32(0.25)
+    blues, reds = np.empty(columns, np.float32), np.empty(columns, np.float32)
     for i in range(height):
         k = i // 2
         up = min(last, max(0, k + (1 if i % 2 else -1)))
+        for m in range(columns):
+            blues[m], reds[m] = near * cb[k, m] + far * cb[up, m], near * cr[k, m] + far * cr[up, m]
         for j in range(width):
             m = j // 2
             beside = min(end, max(0, m + (1 if j % 2 else -1)))
-            blue = near * (near * cb[k, m] + far * cb[up, m]) + far * (near * cb[k, beside] + far * cb[up, beside])
-            red = near * (near * cr[k, m] + far * cr[up, m]) + far * (near * cr[k, beside] + far * cr[up, beside])
+            blue, red = near * blues[m] + far * blues[beside], near * reds[m] + far * reds[beside]
             blue, red, bright = blue - np.float32(128), red - np.float32(128), y[i, j] + np.float32(0.5)
             r = bright + np.float32(1.402) * red
             g = bright - np.float32(0.344136) * blue - np.float32(0.714136) * red

@@ -93,16 +93,16 @@ def _blurred(light, motion, angle, defocus):  # type: ignore[no-untyped-def]  # 
             for c in range(3):
                 wide[i, 3 * j + c] = light[row, column, c]
     out = np.zeros((height, 3 * width), np.float32)
-    for i in range(2 * n + 1):
-        for j in range(2 * n + 1):
-            part = kernel[i, j]
-            if part == 0:
-                continue
-            for row in range(height):  # a convolution turns its kernel around
-                source, target = wide[row + 2 * n - i], out[row]
-                shift = 3 * (2 * n - j)
+    for row in range(height):
+        target = out[row]
+        for i in range(2 * n + 1):  # a convolution turns its kernel around
+            for j in range(2 * n + 1):
+                part = kernel[i, j]
+                if part == 0:
+                    continue
+                source = wide[row + 2 * n - i, 3 * (2 * n - j) :]
                 for k in range(3 * width):
-                    target[k] += part * source[k + shift]
+                    target[k] += part * source[k]
     return out.reshape(height, width, 3)
 
 
