@@ -69,7 +69,7 @@ class Geometry:
         )
         after = (after + np.pi) % (2 * np.pi) - np.pi
         self._ways = np.column_stack([np.cos(road.heading), np.sin(road.heading), after, -np.roll(after, 1)])
-        self._grid = nearest_grid(self._points, self._low, _CELL, (rows, columns), reach)
+        self._grid = nearest_grid(self._points, self._low, _CELL, (rows, columns), reach, road.closed)
         self._form = np.array(
             [road.step, road.half_width, scene.centre, scene.edge, scene.line_width, scene.dash, scene.gap,
              scene.kerb], dtype=float,
