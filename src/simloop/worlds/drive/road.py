@@ -108,21 +108,27 @@ class Road:
         place = s / self.step
         if self.closed:
             place = place % n
-            low = np.floor(place).astype(np.int64) % n
-            high = (low + 1) % n
+            low = place.astype(np.int64) % n
         else:
-            low = np.minimum(np.maximum(np.floor(place).astype(np.int64), 0), n - 2)
-            high = low + 1
+            low = np.minimum(np.maximum(np.floor(place), 0), n - 2).astype(np.int64)
         part = place - low
-        angle = self.heading[low]
-        turn = (self.heading[high] - angle + np.pi) % (2 * np.pi) - np.pi
         inside = np.minimum(np.maximum(part, 0), 1)
+        x, y, dx, dy, angle, turn, bend, next_bend = self._pieces[:, low]
         angle = angle + inside * turn
-        curvature = (1 - inside) * self.curvature[low] + inside * self.curvature[high]
-        middle = self.points[low] + part[..., None] * (self.points[high] - self.points[low])
-        middle[..., 0] -= d * np.sin(angle)
-        middle[..., 1] += d * np.cos(angle)
-        return middle, angle, curvature
+        middle = np.empty((*part.shape, 2))
+        middle[..., 0] = x + part * dx - d * np.sin(angle)
+        middle[..., 1] = y + part * dy + d * np.cos(angle)
+        return middle, angle, (1 - inside) * bend + inside * next_bend
+
+    @cached_property
+    def _pieces(self) -> Array:
+        """(8, m) of what is between a point and the next: where it begins, x and y, m, and how far that goes on; its
+        heading and turn, rad; and the curvatures at both ends, 1/m."""
+        m = len(self._sides)
+        after = np.roll(self.heading, -1)
+        turn = (after - self.heading + np.pi) % (2 * np.pi) - np.pi
+        columns = self.heading, turn, self.curvature, np.roll(self.curvature, -1)
+        return np.array([*self.points[:m].T, *self._sides.T, *(c[:m] for c in columns)])
 
     def locate(self, points: ArrayLike) -> tuple[Array, Array]:
         """How far along the road and how far to the left of its middle points (..., 2) are: two (...,), m."""
