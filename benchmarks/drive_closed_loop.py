@@ -11,11 +11,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from benchmarks.real_driving import Arm, named, trained
+from benchmarks.real_driving import Arm, named, trained, varied
 from benchmarks.table import show
 from simloop import get_world
-from simloop.distributions import Distribution, Point, Product, Uniform
-from simloop.parameters import ParameterSpace
+from simloop.distributions import Distribution
 from simloop.runs import Run
 from simloop.worlds.drive.closed_loop import close_loop, constant
 from simloop.worlds.drive.held_out import HeldOut
@@ -58,14 +57,7 @@ def _world() -> HeldOut:
 
 def _roads(lying: bool) -> Distribution:
     """Roads of `wide`, with or without what lies in the lane."""
-    wide = _world().distribution("wide")
-    assert isinstance(wide, Uniform)
-    parts: list[Distribution] = []
-    for j, parameter in enumerate(wide.space):
-        own = ParameterSpace([parameter])
-        fixed = parameter.name == "obstacles.count" and not lying
-        parts.append(Point(own, [0.0]) if fixed else Uniform(own, [wide.low[j]], [wide.high[j]]))
-    return Product(None, parts)
+    return varied(_world().distribution("wide"), lambda p: lying or p.name != "obstacles.count")
 
 
 def _kept(arm: Arm, seed: int, lying: bool) -> dict[str, Any]:

@@ -13,6 +13,7 @@ before, whoever ran it before: what was chosen after looking is said in docs/rea
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -28,7 +29,7 @@ from simloop.distributions import Distribution, Point, Product, Uniform
 from simloop.frames import Request
 from simloop.learn.driving import Driver, DriverModel
 from simloop.learn.recoveries import recoveries
-from simloop.parameters import ParameterSpace
+from simloop.parameters import Parameter, ParameterSpace
 from simloop.randomness import number
 from simloop.runs import POLICY, Run
 from simloop.targets.images import image_set
@@ -169,16 +170,20 @@ def album(groups: tuple[str, ...], count: int, seed: int) -> tuple[NDArray[np.ui
 def distributions_of(groups: tuple[str, ...]) -> tuple[Distribution, Distribution]:
     """What scenes and what looks are drawn from: as `wide` in some groups, and the default in the others."""
     world = get_world("drive")
-    return _varied(world.distribution("wide"), groups), _varied(world.looks()["wide"], groups)
+
+    def varies(parameter: Parameter) -> bool:
+        return group_of(parameter.name, parameter.kind) in (*groups, "roads")
+
+    return varied(world.distribution("wide"), varies), varied(world.looks()["wide"], varies)
 
 
-def _varied(wide: Distribution, groups: tuple[str, ...]) -> Distribution:
+def varied(wide: Distribution, varies: Callable[[Parameter], bool]) -> Distribution:
+    """What some parameters are drawn from as in `wide`, while the others are as by default."""
     assert isinstance(wide, Uniform)
     parts: list[Distribution] = []
     for j, parameter in enumerate(wide.space):
         own = ParameterSpace([parameter])
-        varies = group_of(parameter.name, parameter.kind) in (*groups, "roads")
-        parts.append(Uniform(own, [wide.low[j]], [wide.high[j]]) if varies else Point(own))
+        parts.append(Uniform(own, [wide.low[j]], [wide.high[j]]) if varies(parameter) else Point(own))
     return Product(None, parts)
 
 
