@@ -35,6 +35,8 @@ BEHIND, AHEAD = 5.0, 30.0
 _LIE = ("cone", "barrier", "clutter")
 #: m before and after what lies in a lane or blocks it over which the wanted line leaves the lane and comes back
 _OUT, _BACK = 14.0, 10.0
+#: m along the road that ice is long at most
+_LONGEST_ICE = 25.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,11 +166,10 @@ def make_scene(
     things.add_moving(values, rng, start)
     for walk in walks:
         things.add("pedestrian", walk, _person(rng))
-    line = things.add_obstacles(values, rng, _wanted(road, values))
-    danger, ice = DANGERS[int(values["danger.kind"])], np.zeros((0, 3))
-    at = start + values["danger.after"]
+    danger, ice, at = DANGERS[int(values["danger.kind"])], np.zeros((0, 3)), start + values["danger.after"]
+    line = things.add_obstacles(values, rng, _wanted(road, values), float("nan") if danger == "none" else at)
     if danger == "ice":
-        ice = np.array([[at, at + rng.uniform(8, 25), values["danger.grip"]]])
+        ice = np.array([[at, at + rng.uniform(8, _LONGEST_ICE), values["danger.grip"]]])
     elif danger != "none":
         line = things.add_danger(danger, at, values, rng, line)
     people = things.walk(rng)  # the last, so that people leave all else as it is
@@ -287,8 +288,14 @@ class _Things:
             way = 1 if rng.random() < 0.5 else -1
             self._add_walker(Walker(s, d, speed, way), parts)
 
-    def add_obstacles(self, values: Mapping[str, float], rng: np.random.Generator, line: Array) -> Array:
-        """Add what lies in the driven lane, evenly along the road; return the wanted line (points,) around it."""
+    def add_obstacles(
+        self, values: Mapping[str, float], rng: np.random.Generator, line: Array, danger_at: float
+    ) -> Array:
+        """Add what lies in the driven lane, evenly along the road; return the wanted line (points,) around it.
+
+        Nothing lies where one would drive around it and meet a danger, which is at `danger_at` m along the road, NaN
+        for none: nobody leaves a lane on ice and comes back.
+        """
         count, most, width = int(values["obstacles.count"]), int(values["things.parts"]), self._road.lane_width
         for k in range(count):
             kind = _LIE[int(rng.integers(len(_LIE)))]
@@ -300,8 +307,11 @@ class _Things:
             else:
                 side = 1 if rng.random() < 0.5 else -1
                 beside, around = side * rng.uniform(0.25, 0.45) * width, -side * 0.25 * width
+            turned = rng.uniform(-0.3, 0.3)
+            if -_BACK < at - danger_at < _LONGEST_ICE + _OUT:
+                continue
             place, heading, _ = self._road.at(at, beside)
-            self.add(kind, np.array([*place, float(heading) + rng.uniform(-0.3, 0.3)]), parts)
+            self.add(kind, np.array([*place, float(heading) + turned]), parts)
             line = self._led_around(line, at, around)
         return line
 
