@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 #: what carries the camera, and the camera
 EGO, CAMERA = "ego", "front"
-#: m, heights of the ground, the road, kerbs and lines
-GROUND, ROAD, KERB, LINE = -0.008, 0.0, 0.001, 0.003
+#: m, heights of the ground, the road, lines and kerbs, which lie over tape
+GROUND, ROAD, LINE, KERB = -0.008, 0.0, 0.003, 0.005
 #: m, how far an open road goes on straight beyond its ends
 _BEYOND = 4.0
 #: m, length of a piece of a kerb of one colour, and its width; widths of tape beside a line's, in the middle and at
