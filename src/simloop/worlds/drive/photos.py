@@ -70,10 +70,8 @@ class Geometry:
         after = (after + np.pi) % (2 * np.pi) - np.pi
         self._ways = np.column_stack([np.cos(road.heading), np.sin(road.heading), after, -np.roll(after, 1)])
         self._grid = nearest_grid(self._points, self._low, _CELL, (rows, columns), reach, road.closed)
-        self._form = np.array(
-            [road.step, road.half_width, scene.centre, scene.edge, scene.line_width, scene.dash, scene.gap,
-             scene.kerb], dtype=float,
-        )  # fmt: skip
+        form = road.step, road.half_width, scene.centre, scene.edge, scene.line_width, scene.dash, scene.gap, scene.kerb
+        self._form = tuple(map(float, form))
         low, high = scene.extents
         self._middle, self._half = (low + high) / 2, (high - low) / 2
         self._edges = self._middle[:, None] + _EDGES * self._half[:, None]

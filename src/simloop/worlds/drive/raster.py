@@ -20,6 +20,8 @@ from simloop.worlds.drive.compiled import compiled as _fast
 GROUND, ROAD, LINE, KERB, FIRST_THING = 1, 2, 3, 4, 5
 #: m, what is farther is not drawn
 FAR = 400.0
+#: pixels beside each other of which it is asked together whether a thing may throw its shadow there
+_BLOCK = 32
 
 #: places in the array of a look's numbers that the kernel reads; see `look.uniforms`
 (
@@ -73,7 +75,7 @@ def _angle(y, x):  # type: ignore[no-untyped-def]  # pragma: no cover
 def _covered(off, width, blur):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Part of a pixel of width `blur` that a line of a width covers whose middle is `off` away."""
     inside = min(off + blur / 2, width / 2) - max(off - blur / 2, -width / 2)
-    return max(0.0, min(1.0, inside / blur))
+    return min(1.0, inside / blur) if inside > 0 else 0.0
 
 
 @_fast
@@ -98,10 +100,10 @@ def _mix(a, b, part):  # type: ignore[no-untyped-def]  # pragma: no cover
 def _sky(dx, dy, dz, v, lamps, stretch, lamps_only):  # type: ignore[no-untyped-def]  # pragma: no cover
     """(3, n) the light from directions dx, dy, dz (n,): sky, clouds, what stands at the horizon, lamps, the sun."""
     n, seed, light = len(dx), int(v[SEED]), np.empty((3, len(dx)))
-    for c in range(3):
-        horizon, zenith = v[HORIZON_R + c], v[ZENITH_R + c]
-        for m in range(n):
-            light[c, m] = _mix(horizon, zenith, _RISE[int(min(1.0, max(0.0, dz[m]) * 1.6) * 4096)])
+    for m in range(n):
+        part = _RISE[int(min(1.0, max(0.0, dz[m]) * 1.6) * 4096)]
+        for c in range(3):
+            light[c, m] = _mix(v[HORIZON_R + c], v[ZENITH_R + c], part)
     if v[CLOUDS] > 0 and not lamps_only:
         clouds, white = v[CLOUDS], 0.9 * (v[AMBIENT] + v[SUN])
         for m in range(n):
@@ -177,7 +179,7 @@ def shades(places, middles, halves, position, forward, sun_x, sun_y, sun_z):  # 
 
     Their boxes have middles and halves (n, 3), m, in their own axes; who looks is at a position (3,), m, and looks
     forward (3,). Of each is said: middle x, y, cosine, sine, half length, half width, m; how far towards the sun a ray
-    from the ground is below its top, m; and the circle around its shadow: x, y, m, and radius squared.
+    from the ground is below its top, m; and the circle around its shadow: x, y and radius, m.
     """
     out = np.empty((len(places), 10))
     count, up = 0, max(sun_z, 1e-3)
@@ -194,7 +196,7 @@ def shades(places, middles, halves, position, forward, sun_x, sun_y, sun_z):  # 
             continue
         if forward[0] * away_x + forward[1] * away_y - forward[2] * position[2] < -radius:
             continue
-        out[count] = x, y, c, s, halves[k, 0], halves[k, 1], end, u, v, radius * radius
+        out[count] = x, y, c, s, halves[k, 0], halves[k, 1], end, u, v, radius
         count += 1
     return out[:count]
 
@@ -202,26 +204,31 @@ def shades(places, middles, halves, position, forward, sun_x, sun_y, sun_z):  # 
 @_fast
 def _lit_by_sun(x, y, v, boxes):  # type: ignore[no-untyped-def]  # pragma: no cover
     """(n,) 0 where a thing's box stands between a place on the ground, x, y (n,), m, and the sun, else 1."""
-    lit = np.ones(len(x))
-    for k in range(len(boxes)):
-        bx, by, c, s, half_x, half_y = boxes[k, 0], boxes[k, 1], boxes[k, 2], boxes[k, 3], boxes[k, 4], boxes[k, 5]
-        top, round_x, round_y, radius = boxes[k, 6], boxes[k, 7], boxes[k, 8], boxes[k, 9]
-        dx, dy = c * v[SUN_X] + s * v[SUN_Y], -s * v[SUN_X] + c * v[SUN_Y]
-        for m in range(len(x)):
-            u, w = x[m] - round_x, y[m] - round_y
-            if u * u + w * w > radius:
+    n, lit = len(x), np.ones(len(x))
+    for first in range(0, n, _BLOCK):
+        last, mid, around = min(n, first + _BLOCK), min(n - 1, first + _BLOCK // 2), 0.0
+        for m in range(first, last):
+            around = max(around, (x[m] - x[mid]) ** 2 + (y[m] - y[mid]) ** 2)
+        around = np.sqrt(around)
+        for k in range(len(boxes)):
+            round_x, round_y, radius = boxes[k, 7], boxes[k, 8], boxes[k, 9]
+            if np.sqrt((x[mid] - round_x) ** 2 + (y[mid] - round_y) ** 2) > around + radius:
                 continue
-            px, py = x[m] - bx, y[m] - by
-            near, end = 0.0, top
-            for o, d, half in ((c * px + s * py, dx, half_x), (c * py - s * px, dy, half_y)):
-                if abs(d) < 1e-9:
-                    if abs(o) > half:
-                        near = np.inf
-                else:
-                    a, b = (-half - o) / d, (half - o) / d
-                    near, end = max(near, min(a, b)), min(end, max(a, b))
-            if near < end:
-                lit[m] = 0.0
+            c, s, half_x, half_y = boxes[k, 2], boxes[k, 3], boxes[k, 4], boxes[k, 5]
+            dx, dy = c * v[SUN_X] + s * v[SUN_Y], -s * v[SUN_X] + c * v[SUN_Y]
+            for m in range(first, last):
+                if (x[m] - round_x) ** 2 + (y[m] - round_y) ** 2 > radius * radius:
+                    continue
+                px, py, near, end = x[m] - boxes[k, 0], y[m] - boxes[k, 1], 0.0, boxes[k, 6]
+                for o, d, half in ((c * px + s * py, dx, half_x), (c * py - s * px, dy, half_y)):
+                    if abs(d) < 1e-9:
+                        if abs(o) > half:
+                            near = np.inf
+                    else:
+                        a, b = (-half - o) / d, (half - o) / d
+                        near, end = max(near, min(a, b)), min(end, max(a, b))
+                if near < end:
+                    lit[m] = 0.0
     return lit
 
 
@@ -253,17 +260,15 @@ def _surface(  # type: ignore[no-untyped-def]  # pragma: no cover
     """What the ground is at places x, y (n,), m: write instances of pixels `at` (n,), and into paint (6, n) how much of
     each pixel is road, line in the middle, line at a side and kerb, and the kerb's green and the lines' wear."""
     seed, wear, shoulder = int(v[SEED]), v[WEAR], v[SHOULDER]
-    step, half, centre, edge, wide, dash, gap, kerb = (
-        form[0], form[1], int(form[2]), int(form[3]), form[4], form[5], form[6], form[7],
-    )  # fmt: skip
-    inset = half - wide / 2
-    low_x, low_y, rows, columns = low[0], low[1], grid.shape[0], grid.shape[1]
+    step, half, centre, edge, wide, dash, gap, kerb = form
+    inset, per_step, per_cell = half - wide / 2, 1 / step, 1 / cell
+    low_x, low_y, (rows, columns) = low[0], low[1], grid.shape
     for m in range(len(x)):
         for c in range(5):
             paint[c, m] = 0.0
         if x[m] < low_x or y[m] < low_y:
             continue
-        i, j = int((y[m] - low_y) / cell), int((x[m] - low_x) / cell)
+        i, j = int((y[m] - low_y) * per_cell), int((x[m] - low_x) * per_cell)
         if i >= rows or j >= columns:
             continue
         k = grid[i, j]
@@ -273,7 +278,7 @@ def _surface(  # type: ignore[no-untyped-def]  # pragma: no cover
         px, py = x[m] - points[k, 0], y[m] - points[k, 1]
         t = px * hx + py * hy
         # a parallel curve of the arc through the point: the line bends between points as the headings say
-        turn = 0.5 * min(1.0, abs(t) / step) * (ways[k, 2] if t > 0 else ways[k, 3])
+        turn = 0.5 * min(1.0, abs(t) * per_step) * (ways[k, 2] if t > 0 else ways[k, 3])
         sine_t, cosine_t = turn - turn**3 / 6, 1 - turn * turn / 2 + turn**4 / 24  # it is small
         hx, hy = hx * cosine_t - hy * sine_t, hx * sine_t + hy * cosine_t
         s, d = k * step + t, -px * hy + py * hx
@@ -334,8 +339,8 @@ def _light(x, y, far, v, boxes):  # type: ignore[no-untyped-def]  # pragma: no c
     if v[SHADE] > 0:
         fine, shade = 1 / v[SHADE_SIZE], v[SHADE]
         for m in range(n):
-            u, w = x[m] * fine, y[m] * fine
-            dark = _noise(u, w, seed + 41) + 0.5 * _noise(2.3 * u, 2.3 * w, seed + 42)
+            dark = _noise(x[m] * fine, y[m] * fine, seed + 41)
+            dark += 0.5 * _noise(2.3 * x[m] * fine, 2.3 * y[m] * fine, seed + 42)
             light[m] *= 1 - shade * max(0.0, min(1.0, 3 * dark))
     light += v[AMBIENT]
     if v[HEADLAMPS] > 0:
@@ -348,8 +353,7 @@ def _light(x, y, far, v, boxes):  # type: ignore[no-untyped-def]  # pragma: no c
 def _ground(  # type: ignore[no-untyped-def]  # pragma: no cover
     at, rays, depth, position, focal, v, form, points, ways, grid, low, cell, lamps, boxes, colour, instances
 ):
-    """Write colour (3, H W) and instances (H W) of the pixels `at` (n,), whose rays (3, H W) meet the ground at depth
-    (H W)."""
+    """Write colour (3, H W), instances (H W) of pixels `at` (n,), whose rays (3, H W) meet the ground at depth, m."""
     n = len(at)
     dx, dy, dz, far, x, y = rays[0][at], rays[1][at], rays[2][at], depth[at], np.empty(n), np.empty(n)
     along, across, way_x, way_y = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
@@ -553,7 +557,7 @@ def render(  # type: ignore[no-untyped-def]  # pragma: no cover
     What it is given: (width, height); of the fisheye lens, as `frames.Camera` has it, focal length and distortion,
     its centre being the picture's; the camera's position (3,), m, and the rotation (3, 3) from its axes to the
     world's; the look's numbers v (NUMBERS,) and lamps (L, 4): azimuth, elevation, size, rad, and strength;
-    form: step, half width, centre, edge, line width, dash, gap and kerb of the road; its points (n, 2) and ways (n,
+    form (8): step, half width, centre, edge, line width, dash, gap and kerb of the road; its points (n, 2) and ways (n,
     4): cosine and sine of the heading and the turns to the next point and to the one before, rad; grid, low and
     cell of `nearest.nearest_grid`; parts (P, ...) in the world's axes, and their other colours; and boxes (n, 10) of
     `shades`.
@@ -585,9 +589,7 @@ def render(  # type: ignore[no-untyped-def]  # pragma: no cover
     if v[SNOW] > 0:
         _falling(colour, height, width, v, v[SNOW], int(v[SEED]) + 62, True)
     if v[GLARE] > 0:  # light that the lens spreads over all of the picture
-        veil = 0.12 * v[GLARE] * max(0.0, rotation[0, 2] * v[SUN_X] + rotation[1, 2] * v[SUN_Y]
-                                     + rotation[2, 2] * v[SUN_Z])  # fmt: skip
-        colour += veil
+        colour += 0.12 * v[GLARE] * max(0.0, (rotation[:, 2] * v[SUN_X : SUN_Z + 1]).sum())
     light, axial = np.empty((height, width, 3), np.float32), np.empty((height, width), np.float32)
     for row in range(height):
         for column in range(width):
