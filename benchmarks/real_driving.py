@@ -41,6 +41,7 @@ _REQUEST = Request(size=(80, 60), passes=(), views=8)
 #: groups of the look, and of the world's own parameters; what is in neither always varies
 _LOOK = ("texture", "lines", "light", "sky", "weather", "camera", "sensor")
 _SCENE = ("markings", "things")
+_OF_THINGS = frozenset("things obstacles cones barriers parked traffic pedestrians buildings clutter danger".split())
 GROUPS = (*_LOOK, *_SCENE)
 #: rows of a picture of 120 that are 9 degrees
 _ROWS = 12
@@ -64,7 +65,7 @@ _ARMS = (
     Arm("all, none", GROUPS, 12_000, replace(_FULL, normalisation="none")),
     Arm("none, none", (), 12_000, replace(_FULL, normalisation="none")),
 )
-#: what 15 minutes of a core are used up with, and the same for who drives by itself (`drive_closed_loop`)
+#: longer trainings, each of less than 15 minutes of a core; the second also drives by itself (`drive_closed_loop`)
 LONGER = Arm("all, longer", GROUPS, 24_000, Driver(normalisation="local-standard", steps=6000))
 RECOVERING = Arm(
     "all, recoveries", GROUPS, 12_000, Driver(normalisation="local-standard", steps=3000, recoveries=12_000)
@@ -192,18 +193,7 @@ def group_of(name: str, kind: str) -> str:
     first = name.partition(".")[0]
     if first == "lens":
         return "camera"
-    if first in (
-        "things",
-        "obstacles",
-        "cones",
-        "barriers",
-        "parked",
-        "traffic",
-        "pedestrians",
-        "buildings",
-        "clutter",
-        "danger",
-    ):
+    if first in _OF_THINGS:
         return "things"
     if first in ("lines", "kerb") and kind == "structure":
         return "markings"

@@ -92,7 +92,7 @@ def test_a_driver_is_read_back_as_it_was(tmp_path: Path, model: DriverModel) -> 
         DriverModel.load(tmp_path / "none")
 
 
-@pytest.mark.parametrize("normalisation", ["none", "grey-local", "local-standard"])
+@pytest.mark.parametrize("normalisation", ["none", "grey-local", "standard", "local-standard"])
 def test_onnx_gives_equal_outputs(tmp_path: Path, normalisation: str) -> None:
     """onnxruntime's answers to bytes of images are ours, for a batch of another size than that of the export."""
     runtime = pytest.importorskip("onnxruntime")

@@ -169,7 +169,7 @@ def test_the_true_place_explains_what_an_expert_did():
 
 def test_the_example_files_are_read():
     """The loop files of the examples are valid."""
-    for name in ("drawer", "peg"):
+    for name in ("drawer", "qube_swing_up", "peg"):
         file = PolicyLoopFile.read(Path(__file__).parents[1] / "examples" / f"{name}.yaml")
         assert json.dumps(file.model_dump())
 
