@@ -41,7 +41,9 @@ _REQUEST = Request(size=(80, 60), passes=(), views=8)
 #: groups of the look, and of the world's own parameters; what is in neither always varies
 _LOOK = ("texture", "lines", "light", "sky", "weather", "camera", "sensor")
 _SCENE = ("markings", "things")
-_OF_THINGS = frozenset("things obstacles cones barriers parked traffic pedestrians buildings clutter danger".split())
+_OF_THINGS = frozenset(
+    ["things", "obstacles", "cones", "barriers", "parked", "traffic", "pedestrians", "buildings", "clutter", "danger"]
+)
 GROUPS = (*_LOOK, *_SCENE)
 #: rows of a picture of 120 that are 9 degrees
 _ROWS = 12
