@@ -17,7 +17,7 @@ from simloop.parameters import Array
 from simloop.randomness import stream
 from simloop.worlds.drive.channels import AT, BENDS
 from simloop.worlds.drive.course import Course, Courses, course_of
-from simloop.worlds.drive.parameters import ROAD, THINGS
+from simloop.worlds.drive.parameters import OBSTACLES, ROAD, THINGS
 from simloop.worlds.drive.road import Road
 from simloop.worlds.drive.scene import AHEAD, BEHIND, make_scene
 from simloop.worlds.drive.world import CAR, Drive
@@ -26,7 +26,12 @@ from simloop.worlds.environment import Environment
 #: episodes in a row that drive on one road, and roads
 SHARED, ROADS = 16, 64
 #: what decides a scene
-_OF_SCENE = (*(row.parameter.name for row in (*ROAD, *THINGS)), "expert.offset", "traffic.speed", "pedestrians.speed")
+_OF_SCENE = (
+    *(row.parameter.name for row in (*ROAD, *THINGS, *OBSTACLES)),
+    "expert.offset",
+    "traffic.speed",
+    "pedestrians.speed",
+)
 #: roads that may be kept though nobody drives on them
 _KEPT = 2 * ROADS
 #: episodes whose starts are drawn at once

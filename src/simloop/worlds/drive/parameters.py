@@ -35,7 +35,6 @@ THINGS: list[Row] = [
     ranged("pedestrians.count", 0, 0, 30, (0, 4), "", "people who walk beside the road", integer=True),
     ranged("buildings.count", 0, 0, 40, (0, 8), "", "houses and walls", integer=True),
     ranged("clutter.count", 0, 0, 80, (0, 20), "", "posts, trees, boxes, signs", integer=True),
-    ranged("obstacles.count", 0, 0, 20, (0, 3), "", "in the driven lane, that one drives around", integer=True),
     ranged("things.parts", 1, 2, 5, (1, 5), "", "most parts that a piece of clutter is made of", integer=True),
     ranged("danger.kind", 0, 0, 4, (0, 4), "", "what happens on the way, on purpose", choices=DANGERS),
     ranged("danger.after", 5, 30, 200, (15, 60), "m", "from where the car starts to where it happens", log=True),
@@ -69,4 +68,9 @@ CAR: list[Row] = [
     ranged("steering.delay", 0, 0.05, 0.4, (0, 0.1), "s", "from a command to its effect", kind="dynamics"),
 ]  # fmt: skip
 
-TABLE: list[Row] = [*ROAD, *THINGS, *DRIVING, *CAR]
+#: the last, so that what is drawn of the others is as it was
+OBSTACLES: list[Row] = [
+    ranged("obstacles.count", 0, 0, 20, (0, 3), "", "in the driven lane, that one drives around", integer=True),
+]  # fmt: skip
+
+TABLE: list[Row] = [*ROAD, *THINGS, *DRIVING, *CAR, *OBSTACLES]

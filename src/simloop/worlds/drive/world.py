@@ -24,7 +24,7 @@ from simloop.worlds.channel import ControlChannel, Effect
 from simloop.worlds.compiled import loop_versions, source_hash
 from simloop.worlds.drive.channels import ACTIONS, AT, BENDS, CHANNELS
 from simloop.worlds.drive.look import look_space, looks
-from simloop.worlds.drive.parameters import DRIVING, ROAD, TABLE, THINGS
+from simloop.worlds.drive.parameters import DRIVING, OBSTACLES, ROAD, TABLE, THINGS
 from simloop.worlds.spreads import distributions, space
 from simloop.worlds.world import Mirror, Segments, World
 
@@ -55,7 +55,7 @@ class Drive(World):
         self.control_dt = 0.05
         self.mirror = Mirror(("y", "yaw", "wheel", "line.offset", "line.heading", *BENDS), ("steering",))
         self.horizons = (0.5, 1.0)
-        around = (*ROAD, *THINGS, *DRIVING)
+        around = (*ROAD, *THINGS, *DRIVING, *OBSTACLES)
         self.elsewhere = frozenset(row.parameter.name for row in around) - {"road.lane_width"}
         self.channel = ControlChannel(
             [Effect("steering.delay", "steering", "delay")], self.parameters, ACTIONS, CHANNELS, self.control_dt
