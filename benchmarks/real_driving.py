@@ -70,7 +70,7 @@ _ARMS = (
 #: longer trainings, each of less than 15 minutes of a core; the second also drives by itself (`drive_closed_loop`)
 LONGER = Arm("all, longer", GROUPS, 24_000, Driver(normalisation="local-standard", steps=6000))
 RECOVERING = Arm(
-    "all, recoveries", GROUPS, 12_000, Driver(normalisation="local-standard", steps=3000, recoveries=12_000)
+    "all, recoveries", GROUPS, 12_000, Driver(normalisation="local-standard", steps=6000, recoveries=12_000)
 )
 _SMALL = Driver(normalisation="local", steps=1000)
 
@@ -149,10 +149,10 @@ def _train(arm: Arm, seed: int, folder: Path) -> dict[str, Any]:
     images, labels = album(arm.groups, arm.frames, seed)
     scenes, look = distributions_of(arm.groups)
 
-    def recover(model: DriverModel, count: int) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+    def recover(model: DriverModel, count: int, round_: int) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
         world = get_world("drive")
         assert isinstance(world, Drive)
-        return recoveries(world, model, count, distribution=scenes, look=look, seed=number(seed, "recoveries"))
+        return recoveries(world, model, count, distribution=scenes, look=look, seed=number(seed, "recoveries", round_))
 
     made = arm.learner.train(images, labels, recover=recover, seed=seed, folder=folder / "training")
     made.model.save(folder / POLICY)

@@ -17,11 +17,12 @@ from simloop.frames import Frame, Request
 from simloop.randomness import stream
 from simloop.worlds import get_world
 from simloop.worlds.drive import raster
-from simloop.worlds.drive.look import UNIFORMS, camera_of, look_space, uniforms
+from simloop.worlds.drive.look import camera_of, look_space, looks
 from simloop.worlds.drive.photos import SURFACES, Geometry, labels_at
 from simloop.worlds.drive.ride import Begin
 from simloop.worlds.drive.road import Road, closed_road, open_road
 from simloop.worlds.drive.scene import Scene, make_scene
+from simloop.worlds.drive.uniforms import uniforms
 
 WORLD = get_world("drive")
 SIZE = (80, 60)
@@ -58,10 +59,20 @@ def seen_at(frame: Frame) -> np.ndarray:
 
 
 def test_the_look_says_what_the_renderer_reads() -> None:
-    """Every number that the kernel reads has the place that the look writes it to."""
-    assert len(UNIFORMS) == raster.NUMBERS
-    for place, name in enumerate(UNIFORMS):
-        assert getattr(raster, name.replace(" ", "_").upper()) == place, name
+    """No number that the kernel reads is left out, and three parameters arrive where it reads them."""
+    wide = looks()["wide"]
+    values = dict(zip(wide.space.names, wide.sample(1, stream(3, "look"))[0].tolist(), strict=True))
+    numbers, _ = uniforms(values, stream(0, "look"))
+    assert numbers.shape == (raster.NUMBERS,)
+    assert np.isfinite(numbers).all()
+    for name, place in (
+        ("light.ambient", raster.AMBIENT),
+        ("texture.grain", raster.GRAIN),
+        ("sky.pieces", raster.BACK_SIZE),
+    ):
+        changed, _ = uniforms({**values, name: 1.5 * values[name]}, stream(0, "look"))
+        assert changed[place] == 1.5 * values[name]
+        assert (changed != numbers).sum() == (2 if name == "light.ambient" else 1)  # which also lights the horizon
 
 
 def test_what_is_seen_of_the_ground_is_on_the_ground() -> None:

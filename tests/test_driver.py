@@ -56,26 +56,37 @@ def test_an_interrupted_training_goes_on_to_the_same_bytes(tmp_path: Path, model
     assert any((other.arrays()[name] != array).any() for name, array in model.arrays().items())
 
 
-def test_it_learns_from_where_a_first_network_gets_to(tmp_path: Path) -> None:
-    """What the first, plain network brings home is learned beside the images, and is asked for once."""
+def test_it_learns_from_where_early_networks_get_to(tmp_path: Path) -> None:
+    """What they bring home is learned beside the images, and each is asked once; the second learned from both."""
     images, labels = painted(600, seed=1)
-    asked: list[tuple[DriverModel, int]] = []
+    asked: list[tuple[DriverModel, int, int]] = []
 
-    def recover(model: DriverModel, count: int) -> tuple[np.ndarray, np.ndarray]:
-        asked.append((model, count))
-        return painted(count, seed=3)
+    def recover(model: DriverModel, count: int, number: int) -> tuple[np.ndarray, np.ndarray]:
+        asked.append((model, count, number))
+        return painted(count, seed=3 + number)
 
-    learner = replace(QUICK, recoveries=100)
+    learner = replace(QUICK, recoveries=101)
     found = learner.train(images, labels, recover=recover, seed=7, folder=tmp_path).model
-    more = [np.concatenate(pair) for pair in zip((images, labels), painted(100, seed=3), strict=True)]
-    first, both = QUICK.train(images, labels, seed=7).model, QUICK.train(*more, seed=7).model
-    for name, array in both.arrays().items():
-        np.testing.assert_array_equal(found.arrays()[name], array)
-        np.testing.assert_array_equal(asked[0][0].arrays()[name], first.arrays()[name])
-    learner.train(images, labels, recover=recover, seed=7, folder=tmp_path)
-    assert [count for _, count in asked] == [100]
+    assert [(count, number) for _, count, number in asked] == [(51, 0), (50, 1)]
+    early, parts = replace(QUICK, steps=QUICK.steps // 4), [(images, labels)]
+    for model, count, number in asked:
+        same(early.train(*joined(parts), seed=7).model, model)
+        parts.append(painted(count, seed=3 + number))
+    same(QUICK.train(*joined(parts), seed=7).model, found)
+    same(learner.train(images, labels, recover=recover, seed=7, folder=tmp_path).model, found)
+    assert len(asked) == 2
     with pytest.raises(InputError, match="nothing lets it drive"):
         learner.train(images, labels)
+
+
+def joined(parts: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+    images, labels = zip(*parts, strict=True)
+    return np.concatenate(images), np.concatenate(labels)
+
+
+def same(model: DriverModel, other: DriverModel) -> None:
+    for name, array in other.arrays().items():
+        np.testing.assert_array_equal(model.arrays()[name], array)
 
 
 def test_a_driver_is_read_back_as_it_was(tmp_path: Path, model: DriverModel) -> None:

@@ -140,9 +140,11 @@ class Uniform(Distribution):
     def sample(self, n: int, rng: np.random.Generator) -> Array:
         a, b = self._ends
         u = rng.random((n, len(self.space)))
-        whole = np.floor(self.low + u * (self.high - self.low + 1))
-        rows = np.where(self.space.discrete, whole, self.space.from_scale(a + (b - a) * u))
-        return self.space.round(np.clip(rows, self.low, self.high))
+        rows, log, whole = a + (b - a) * u, self.space.log, self.space.discrete
+        rows[:, log] = np.exp(rows[:, log])
+        low, high = self.low[whole], self.high[whole]
+        rows[:, whole] = np.floor(low + u[:, whole] * (high - low + 1))
+        return np.minimum(np.maximum(rows, self.low), self.high)
 
     @cached_property
     def _ends(self) -> tuple[Array, Array]:

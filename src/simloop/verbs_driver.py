@@ -139,10 +139,10 @@ def _recover(dataset: Dataset, label: str, seed: int, progress: Progress) -> Rec
     if label != "steering":
         raise InputError(f"recoveries: a driver that says {label!r} does not steer; leave them out")
 
-    def recover(model: DriverModel, count: int) -> tuple[Images, Array]:
+    def recover(model: DriverModel, count: int, round_: int) -> tuple[Images, Array]:
         return recoveries(
             world, model, count, distribution=dataset.distribution, look=dataset.look,
-            seed=number(seed, "recoveries", dataset.seed), progress=progress,
+            seed=number(seed, "recoveries", dataset.seed, round_), progress=progress,
         )  # fmt: skip
 
     return recover

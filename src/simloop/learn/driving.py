@@ -49,10 +49,11 @@ _TRANSLATION = {
 }
 #: part of the memory that is free which images may take
 _MEMORY = 0.7
-#: where what a first network saw is kept
-_RECOVERIES = "recoveries.npz"
-#: a driver and a number of images -> images (n, H, W, 3) that it sees where it drives, and what is right there (n,)
-Recover = Callable[[DriverModel, int], tuple[Images, Array]]
+#: how often a network drives to learn from it, and what part of the steps each of these networks learns for
+_ROUNDS, _EARLY = 2, 0.25
+#: a driver, a number of images and of the round -> images (n, H, W, 3) that it sees where it drives, and what is right
+#: there (n,)
+Recover = Callable[[DriverModel, int, int], tuple[Images, Array]]
 #: images below which nothing can be said of a domain
 _FEWEST = 16
 
@@ -93,8 +94,8 @@ class Driver:
             (`selection.py`).
         coral_weight, dann_weight: of their losses, beside 1 for the label's.
         translation_steps, translation_batch: of `translation`, whose steps take longer.
-        recoveries: images of where a first network gets to when it drives by itself, from which, too, the network
-            learns (`recoveries.py`); 0: it does not drive.
+        recoveries: images of where two first networks get to when they drive by themselves, from which, too, the
+            network learns (`recoveries.py`); 0: none drives.
     """
 
     name: ClassVar[str] = "driver"
@@ -150,8 +151,9 @@ class Driver:
         if self.recoveries:
             if recover is None:
                 raise InputError("learner 'driver': nothing lets it drive, so it cannot learn from recoveries")
-            more, right = self._recovered(images, labels, recover, seed, folder, progress)
-            images, labels = np.concatenate([images, more]), np.concatenate([labels, right])
+            for number in range(_ROUNDS):
+                more, right = self._recovered(images, labels, recover, number, seed, folder, progress)
+                images, labels = np.concatenate([images, more]), np.concatenate([labels, right])
         if self.adaptation == "auto":
             from simloop.learn.selection import select
 
@@ -162,16 +164,19 @@ class Driver:
         return self.train_prepared(simulated, labels, real, seed=seed, folder=folder, progress=progress)
 
     def _recovered(
-        self, images: Images, labels: Array, recover: Recover, seed: int, folder: Path | None, progress: Progress
-    ) -> tuple[Images, Array]:
-        """What a first network, which adapts to nothing, sees where it drives, and what is right there; made once."""
-        kept = folder / _RECOVERIES if folder else None
+        self, images: Images, labels: Array, recover: Recover, number: int, seed: int, folder: Path | None,
+        progress: Progress,
+    ) -> tuple[Images, Array]:  # fmt: skip
+        """What an early network, which adapts to nothing, sees where it drives, and what is right there; made once."""
+        own = folder / f"round-{number}" if folder else None
+        kept = own / "recoveries.npz" if own else None
         if kept and kept.exists():
             with np.load(kept) as stored:
                 return stored["images"], stored["labels"]
-        plain = replace(self, adaptation="none", recoveries=0)
-        first = plain.train(images, labels, seed=seed, folder=folder / "first" if folder else None, progress=progress)
-        more, right = recover(first.model, self.recoveries)
+        early = replace(self, adaptation="none", recoveries=0, steps=max(int(_EARLY * self.steps), 1))
+        made = early.train(images, labels, seed=seed, folder=own, progress=progress)
+        share = [len(part) for part in np.array_split(np.arange(self.recoveries), _ROUNDS)][number]
+        more, right = recover(made.model, share, number)
         if kept:
             with write_aside(kept) as file:
                 np.savez(file, images=more, labels=right)

@@ -39,10 +39,10 @@ _FRONT, _HALF_CAR, _PAST = 4.5, 1.1, 0.35
 
 def line_at(road: Road, offset_line: Array, s: ArrayLike) -> Array:
     """Lateral places (...,) m of a line (n,), given at the road's points, at places s (...,) m along it."""
-    s, n = np.asarray(s, dtype=float), len(road.points)
-    if road.closed:
-        return np.interp(s % road.length, np.arange(n + 1) * road.step, np.append(offset_line, offset_line[:1]))
-    return np.interp(s, np.arange(n) * road.step, offset_line)
+    from simloop.worlds.drive import on_road
+
+    s = np.asarray(s, dtype=float)
+    return np.asarray(on_road.line_at(offset_line, road.step, road.closed, s.ravel()).reshape(s.shape))
 
 
 def pursue(
@@ -120,12 +120,11 @@ def sight(lookahead: Array, values: Array, speed: Array) -> Array:
 
 def sight_along(road: Road, offset_line: Array, s: float, lookahead: float, speed: float) -> float:
     """`sight` of one car `s` m along a road, by the road's own points."""
-    n = len(road.points)
-    ahead = int(s / road.step) + np.arange(int(_MINDS / road.step) + 1)
-    ahead = ahead % n if road.closed else np.clip(ahead, 0, n - 1)
-    bends = road.curvature[ahead]
-    tightest = np.abs(bends / np.maximum(1 - bends * offset_line[ahead], 0.1)).max()
-    return float(_sight(lookahead, tightest, speed))
+    from simloop.worlds.drive import on_road
+
+    first, count = int(s / road.step), int(_MINDS / road.step) + 1
+    bend = on_road.tightest(road.curvature, offset_line, first, count, road.closed)
+    return float(_sight(lookahead, bend, speed))
 
 
 def _sight(lookahead: ArrayLike, tightest: ArrayLike, speed: ArrayLike) -> Array:

@@ -1,7 +1,7 @@
 """How world `drive` may look through its fast renderer: surfaces, lines, light, sky, weather, camera and sensor.
 
     values = dict(zip(look_space().names, row))
-    numbers, lamps = uniforms(values, stream(7, "drive", "look", 3))
+    camera = camera_of(values, (80, 60), place)
 
 The groups, which can be varied or left alone together, are what stands before the dot of a name: texture, lines,
 things, light, sky, weather, camera, lens and sensor. The default is a plain scene: grey road, green verge, white edges
@@ -12,7 +12,6 @@ is 0 or below, so that a range around 0 leaves it out as often as the range says
 
 from __future__ import annotations
 
-import colorsys
 import math
 from collections.abc import Mapping
 from functools import cache
@@ -24,18 +23,7 @@ from simloop.distributions import Distribution, Point, Uniform
 from simloop.frames import Camera
 from simloop.parameters import Array, Kind, ParameterSpace
 from simloop.sensor import sensor_distributions, sensor_space
-from simloop.worlds.drive.scene import SHOULDER
 from simloop.worlds.spreads import Row, ranged
-
-#: most lamps, and the numbers that the renderer reads; its kernel gives them names in this order
-LAMPS = 16
-UNIFORMS = (
-    "seed", "road r", "road g", "road b", "verge r", "verge g", "verge b", "noise", "grain", "patches", "gloss",
-    "rough", "shoulder", "wear", "centre r", "centre g", "centre b", "edge r", "edge g", "edge b", "sun x", "sun y",
-    "sun z", "sun", "ambient", "shade", "shade size", "zenith r", "zenith g", "zenith b", "horizon r", "horizon g",
-    "horizon b", "clouds", "back height", "back contrast", "back light", "back size", "lamp count", "lamp light",
-    "headlamps", "fog", "rain", "snow", "wet", "recolour", "glare",
-)  # fmt: skip
 
 
 def _looks(
@@ -95,7 +83,8 @@ TABLE: list[Row] = [
 ]  # fmt: skip
 
 
-_MAY_BE_ABSENT = frozenset(
+#: what is not there where it is 0 or below
+MAY_BE_ABSENT = frozenset(
     row.parameter.name
     for row in TABLE
     if row.parameter.low < 0 == row.parameter.default and row.parameter.kind == "appearance"
@@ -118,56 +107,6 @@ def looks() -> Mapping[str, Distribution]:
     ranges = {row.parameter.name: row.wide for row in TABLE} | own
     low, high = np.array([ranges[name] for name in space.names]).T
     return {"default": Point(space), "wide": Uniform(space, low, high)}
-
-
-def uniforms(values: Mapping[str, float], rng: np.random.Generator) -> tuple[Array, Array]:
-    """The numbers that the renderer reads, (NUMBERS,), and lamps (LAMPS, 4): azimuth, elevation, size, strength.
-
-    Args:
-        values: by name the parameters of `look_space`.
-        rng: of what parameters do not say: hues of the ground, places of lamps.
-    """
-    v = {name: max(x, 0.0) if name in _MAY_BE_ABSENT else x for name, x in values.items()}
-    seed = int(rng.integers(2**31))
-    hues = rng.random(3)
-    road = _tinted(v["texture.road"], hues[0], v["texture.road_tint"])
-    green = 0.3 if v["texture.verge_tint"] == look_space()["texture.verge_tint"].default else hues[1]
-    verge = road if v["texture.floor"] else _tinted(v["texture.verge"], green, v["texture.verge_tint"])
-    elevation, azimuth = v["light.elevation"], v["light.azimuth"]
-    flat = math.cos(elevation)
-    sun = flat * math.cos(azimuth), flat * math.sin(azimuth), math.sin(elevation)
-    zenith = _tinted(v["sky.bright"], 0.6, v["sky.tint"])
-    horizon = _tinted(v["sky.bright"], 0.58, 0.4 * v["sky.tint"])
-    back = 0.35 * v["sky.bright"] + 0.15 * v["light.ambient"]
-    numbers = {
-        "seed": seed, "noise": v["texture.noise"], "grain": v["texture.grain"], "patches": v["texture.patches"],
-        "gloss": v["texture.gloss"], "rough": v["texture.rough"], "shoulder": SHOULDER, "wear": v["lines.wear"],
-        "sun x": sun[0], "sun y": sun[1], "sun z": sun[2], "sun": v["light.sun"], "ambient": v["light.ambient"],
-        "shade": v["light.shadows"], "shade size": v["light.shadow_size"], "clouds": v["sky.clouds"],
-        "back height": v["sky.backdrop"], "back contrast": v["sky.contrast"], "back light": back,
-        "back size": v["sky.pieces"], "lamp count": v["light.lamps"], "lamp light": v["light.lamp"],
-        "headlamps": v["light.headlamps"], "fog": v["weather.fog"], "rain": v["weather.rain"],
-        "snow": v["weather.snow"], "wet": v["weather.wet"], "recolour": v["things.recolour"], "glare": v["light.glare"],
-        **_colours("road", road), **_colours("verge", verge), **_colours("zenith", zenith),
-        **_colours("horizon", horizon),
-        **_colours("centre", _tinted(v["lines.bright"], v["lines.centre_hue"], v["lines.centre_tint"])),
-        **_colours("edge", _tinted(v["lines.bright"], v["lines.edge_hue"], v["lines.edge_tint"])),
-    }  # fmt: skip
-    lamps = np.stack(
-        [rng.uniform(-np.pi, np.pi, LAMPS), rng.uniform(0.1, 0.9, LAMPS), rng.uniform(0.02, 0.08, LAMPS),
-         rng.uniform(0.3, 1, LAMPS)], axis=1,
-    )  # fmt: skip
-    return np.array([numbers[name] for name in UNIFORMS], dtype=float), lamps
-
-
-def _tinted(bright: float, hue: float, tint: float) -> tuple[float, float, float]:
-    """A colour in linear light."""
-    r, g, b = colorsys.hsv_to_rgb(hue % 1.0, tint, 1.0)
-    return bright * r * r, bright * g * g, bright * b * b
-
-
-def _colours(name: str, colour: tuple[float, float, float]) -> dict[str, float]:
-    return {f"{name} {c}": x for c, x in zip("rgb", colour, strict=True)}
 
 
 def camera_of(values: Mapping[str, float], size: tuple[int, int], place: Array) -> Camera:

@@ -68,3 +68,46 @@ def amodal(  # type: ignore[no-untyped-def]  # pragma: no cover
         if u1 >= u0:
             out[k, 0], out[k, 1], out[k, 2], out[k, 3] = u0, v0, u1, v1
     return out
+
+
+@compiled
+def annotated(places, middles, halves, amodal, pixels, surfaces, width, height):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Which surfaces and things are in a frame, and where things are.
+
+    What it is given: places (n, 3): x, y, m, and heading, rad, of things; of their boxes, in their own axes, middles
+    and halves (n, 3), m; amodal boxes (n, 4); pixels (surfaces + n,) that each instance has; and the picture's size.
+
+    Returns:
+        instances (k,) that have pixels or whose amodal boxes share area with the picture, amodal boxes (k, 4), how much
+        of each is outside the picture (k,), poses (k, 7), and centres and sizes (k, 3) of oriented boxes, m.
+    """
+    keep = np.empty(len(pixels), np.int64)
+    count = 0
+    for k in range(len(pixels)):
+        here = pixels[k] > 0
+        if k >= surfaces and not here:
+            u0, v0, u1, v1 = amodal[k - surfaces]
+            here = u0 < width and u1 > 0 and v0 < height and v1 > 0
+        if here:
+            keep[count] = k
+            count += 1
+    keep = keep[:count]
+    boxes, outside = np.full((count, 4), np.nan), np.full(count, np.nan)
+    poses, centres, sizes = np.zeros((count, 7)), np.zeros((count, 3)), np.zeros((count, 3))
+    for m in range(count):
+        k = keep[m] - surfaces
+        if k < 0:
+            poses[m, 3] = 1
+            continue
+        u0, v0, u1, v1 = amodal[k]
+        boxes[m] = amodal[k]
+        whole = (u1 - u0) * (v1 - v0)
+        if not np.isnan(whole):
+            inside = (min(max(u1, 0), width) - min(max(u0, 0), width)) * (
+                min(max(v1, 0), height) - min(max(v0, 0), height)
+            )
+            outside[m] = 1 - inside / whole if whole > 0 else 0.0
+        poses[m, 0], poses[m, 1], half = places[k, 0], places[k, 1], places[k, 2] / 2
+        poses[m, 3], poses[m, 6] = np.cos(half), np.sin(half)
+        centres[m], sizes[m] = middles[k], 2 * halves[k]
+    return keep, boxes, outside, poses, centres, sizes

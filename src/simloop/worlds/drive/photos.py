@@ -24,12 +24,12 @@ from simloop.randomness import number, stream
 from simloop.sensor import sense_depth
 from simloop.worlds.drive import outlines, raster
 from simloop.worlds.drive.expert import line_at, sight_along, steer_to
-from simloop.worlds.drive.look import camera_of, look_space, uniforms
+from simloop.worlds.drive.look import camera_of, look_space
 from simloop.worlds.drive.nearest import nearest_grid
 from simloop.worlds.drive.ride import Begin, ride
 from simloop.worlds.drive.scene import KINDS, Scene, make_scene
 from simloop.worlds.drive.sensing import sense, sensor_numbers
-from simloop.worlds.labels import in_view, truncation
+from simloop.worlds.drive.uniforms import uniforms
 from simloop.worlds.photograph import Looks
 
 #: surfaces in the order of their numbers in masks; things follow
@@ -47,8 +47,6 @@ _CELL, _REACH = 0.5, 2.5
 _EDGES = np.array(
     [np.insert([i, j], axis, t) for axis in range(3) for i in (-1, 1) for j in (-1, 1) for t in np.linspace(-1, 1, 5)]
 )
-#: (surfaces, 4) the boxes of what has no end
-_NOWHERE = np.full((len(SURFACES), 4), np.nan)
 
 
 class Geometry:
@@ -99,31 +97,23 @@ class Geometry:
 
     def objects(self, camera: Camera, instances: NDArray[np.uint16], time: float) -> Objects:
         """The annotations of what is seen, and of things that would be seen if nothing were in the way."""
-        surfaces, k = len(SURFACES), camera.intrinsics
-        places = self.scene.places(time)
-        own = outlines.amodal(
+        places, k = self.scene.places(time), camera.intrinsics
+        amodal = outlines.amodal(
             places, self._middle, self._half, self._edges, camera.position, camera.rotation, k[0, 0], k[0, 2], k[1, 2],
             *camera.distortion, widest(camera.distortion), raster.FAR,
         )  # fmt: skip
-        amodal = np.concatenate([_NOWHERE, own])
-        pixels, boxes = outlines.seen(instances, len(amodal))
-        keep = np.flatnonzero((pixels > 0) | in_view(amodal, camera.size))
+        pixels, boxes = outlines.seen(instances, len(self._names))
+        keep, whole, outside, poses, centres, sizes = outlines.annotated(
+            places, self._middle, self._half, amodal, pixels, len(SURFACES), *camera.size
+        )
         n = len(keep)
-        first = int(np.searchsorted(keep, surfaces))
-        things = keep[first:] - surfaces
-        poses = np.zeros((n, 7))
-        poses[:first, 3] = 1
-        poses[first:, :2], half = places[things, :2], places[things, 2] / 2
-        poses[first:, 3], poses[first:, 6] = np.cos(half), np.sin(half)
-        centres, sizes = np.zeros((n, 3)), np.zeros((n, 3))
-        centres[first:], sizes[first:] = self._middle[things], 2 * self._half[things]
         return Objects(
             ids=keep + 1,
             categories=self._categories[keep],
             names=tuple([self._names[i] for i in keep.tolist()]),
             boxes=boxes[keep],
-            amodal=amodal[keep],
-            truncation=truncation(amodal[keep], camera.size),
+            amodal=whole,
+            truncation=outside,
             pixels=pixels[keep],
             visible=np.full(n, np.nan),
             poses=poses,

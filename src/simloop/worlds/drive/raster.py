@@ -15,6 +15,7 @@ from __future__ import annotations
 import numpy as np
 
 from simloop.worlds.drive.compiled import compiled as _fast
+from simloop.worlds.drive.pixels import angle, covered, dashed, fade, hashed, mix, noise
 
 #: instances of surfaces; things follow
 GROUND, ROAD, LINE, KERB, FIRST_THING = 1, 2, 3, 4, 5
@@ -23,7 +24,7 @@ FAR = 400.0
 #: pixels beside each other of which it is asked together whether a thing may throw its shadow there
 _BLOCK = 32
 
-#: places in the array of a look's numbers that the kernel reads; see `look.uniforms`
+#: places in the array of a look's numbers that the kernel reads; see `uniforms.py`
 (
     SEED, ROAD_R, ROAD_G, ROAD_B, VERGE_R, VERGE_G, VERGE_B, NOISE, GRAIN, PATCHES, GLOSS, ROUGH, SHOULDER, WEAR,
     CENTRE_R, CENTRE_G, CENTRE_B, EDGE_R, EDGE_G, EDGE_B, SUN_X, SUN_Y, SUN_Z, SUN, AMBIENT, SHADE, SHADE_SIZE,
@@ -37,99 +38,39 @@ _RISE = ((np.arange(4097) + 0.5) / 4097) ** 0.7
 
 
 @_fast
-def _hash(i, j, seed):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """0 to 1 of two whole numbers."""
-    h = np.uint64(np.uint32(i)) * np.uint64(0x9E3779B97F4A7C15) ^ (np.uint64(np.uint32(j)) + np.uint64(seed))
-    h = (h ^ (h >> np.uint64(29))) * np.uint64(0xBF58476D1CE4E5B9)
-    h = (h ^ (h >> np.uint64(32))) * np.uint64(0x94D049BB133111EB)
-    return np.int32(h >> np.uint64(40)) * (1.0 / 16777216.0)
-
-
-@_fast
-def _noise(x, y, seed):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Smooth noise of the plane, -1 to 1, with cells of side 1."""
-    low, left = np.floor(x), np.floor(y)
-    i, j, u, v = np.int32(low), np.int32(left), x - low, y - left
-    u, v = u * u * (3 - 2 * u), v * v * (3 - 2 * v)
-    a = _hash(i, j, seed) * (1 - u) + _hash(i + 1, j, seed) * u
-    b = _hash(i, j + 1, seed) * (1 - u) + _hash(i + 1, j + 1, seed) * u
-    return 2 * (a * (1 - v) + b * v) - 1
-
-
-@_fast
-def _angle(y, x):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """As arctan2, to 1e-5 rad: by a polynomial (Hastings, 1955), which is several times as fast."""
-    a, b = abs(x), abs(y)
-    t = min(a, b) / max(a, b, 1e-30)
-    q = t * t
-    r = 0.99997726 + q * (-0.33262347 + q * (0.19354346 + q * (-0.11643287 + q * (0.05265332 - q * 0.0117212))))
-    r *= t
-    if b > a:
-        r = np.pi / 2 - r
-    if x < 0:
-        r = np.pi - r
-    return -r if y < 0 else r
-
-
-@_fast
-def _covered(off, width, blur):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Part of a pixel of width `blur` that a line of a width covers whose middle is `off` away."""
-    inside = min(off + blur / 2, width / 2) - max(off - blur / 2, -width / 2)
-    return min(1.0, inside / blur) if inside > 0 else 0.0
-
-
-@_fast
-def _dashed(s, dash, period, blur):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Part of a pixel of length `blur` at `s` that dashes cover."""
-    if blur >= period:
-        return dash / period
-    u = s - period * np.floor(s / period)
-    inside = 0.0
-    for k in (-1, 0, 1):
-        a, b = k * period, k * period + dash
-        inside += max(0.0, min(u + blur / 2, b) - max(u - blur / 2, a))
-    return min(1.0, inside / blur)
-
-
-@_fast
-def _mix(a, b, part):  # type: ignore[no-untyped-def]  # pragma: no cover
-    return a + (b - a) * part
-
-
-@_fast
 def _sky(dx, dy, dz, v, lamps, stretch, lamps_only):  # type: ignore[no-untyped-def]  # pragma: no cover
     """(3, n) the light from directions dx, dy, dz (n,): sky, clouds, what stands at the horizon, lamps, the sun."""
     n, seed, light = len(dx), int(v[SEED]), np.empty((3, len(dx)))
     for m in range(n):
         part = _RISE[int(min(1.0, max(0.0, dz[m]) * 1.6) * 4096)]
         for c in range(3):
-            light[c, m] = _mix(v[HORIZON_R + c], v[ZENITH_R + c], part)
+            light[c, m] = mix(v[HORIZON_R + c], v[ZENITH_R + c], part)
     if v[CLOUDS] > 0 and not lamps_only:
         clouds, white = v[CLOUDS], 0.9 * (v[AMBIENT] + v[SUN])
         for m in range(n):
             up = 0.15 + max(0.0, dz[m])
             x, y = dx[m] / up, dy[m] / up
-            cloud = _noise(6 * x, 6 * y, seed + 11) + 0.5 * _noise(13 * x, 13 * y, seed + 12)
+            cloud = noise(6 * x, 6 * y, seed + 11) + 0.5 * noise(13 * x, 13 * y, seed + 12)
             cover = min(1.0, max(0.0, cloud)) * clouds
             for c in range(3):
-                light[c, m] = _mix(light[c, m], white, cover)
+                light[c, m] = mix(light[c, m], white, cover)
     if v[BACK_HEIGHT] > 0 or v[LAMP_COUNT] > 0:
         azimuth, elevation = np.empty(n), np.empty(n)
         for m in range(n):
-            azimuth[m] = _angle(dy[m], dx[m])
-            elevation[m] = _angle(dz[m], np.sqrt(max(0.0, 1 - dz[m] * dz[m])))
+            azimuth[m] = angle(dy[m], dx[m])
+            elevation[m] = angle(dz[m], np.sqrt(max(0.0, 1 - dz[m] * dz[m])))
         if v[BACK_HEIGHT] > 0:
             _stand_at_horizon(azimuth, elevation, v, lamps_only, light)
         for k in range(int(v[LAMP_COUNT])):
             _shine(azimuth, elevation, lamps[k], v[LAMP_LIGHT], stretch, light)
     if v[GLARE] > 0:
-        glare, x, y, z = v[GLARE], v[SUN_X], v[SUN_Y], v[SUN_Z]
+        glare, x, y, z, more = v[GLARE], v[SUN_X], v[SUN_Y], v[SUN_Z], np.empty(n)
         for m in range(n):
-            q = (1 - (dx[m] * x + dy[m] * y + dz[m] * z)) / stretch
-            if q < 1.2:
-                more = glare * (3 * np.exp(-q / 0.002) + 0.5 * np.exp(-q / 0.06))
-                for c in range(3):
-                    light[c, m] += more
+            q = max(0.0, 1 - (dx[m] * x + dy[m] * y + dz[m] * z)) / stretch
+            more[m] = glare * (3 * fade(q / 0.002) + 0.5 * fade(q / 0.06))
+        for c in range(3):
+            for m in range(n):
+                light[c, m] += more[m]
     return light
 
 
@@ -141,16 +82,16 @@ def _stand_at_horizon(azimuth, elevation, v, lamps_only, light):  # type: ignore
         if elevation[m] >= most:
             continue
         column = int(np.floor(azimuth[m] / size))
-        if elevation[m] >= most * (0.3 + 0.7 * _hash(column, 1, seed + 21)):
+        if elevation[m] >= most * (0.3 + 0.7 * hashed(column, 1, seed + 21)):
             continue
         if lamps_only:
             for c in range(3):
                 light[c, m] = bright * 0.35
             continue
-        row = int(np.floor(elevation[m] / size * (1 + 2 * _hash(column, 2, seed + 22))))
-        fine = int(np.floor(azimuth[m] / size * (1 + 4 * _hash(column, 3, seed + 23))))
+        row = int(np.floor(elevation[m] / size * (1 + 2 * hashed(column, 2, seed + 22))))
+        fine = int(np.floor(azimuth[m] / size * (1 + 4 * hashed(column, 3, seed + 23))))
         for c in range(3):
-            tone = _hash(column * 3 + c, 4, seed + 24) * 0.5 + _hash(fine, row * 3 + c, seed + 25) * 0.5
+            tone = hashed(column * 3 + c, 4, seed + 24) * 0.5 + hashed(fine, row * 3 + c, seed + 25) * 0.5
             tone = 0.5 + (tone - 0.5) * contrast
             light[c, m] = bright * tone * tone * 1.6
 
@@ -158,19 +99,15 @@ def _stand_at_horizon(azimuth, elevation, v, lamps_only, light):  # type: ignore
 @_fast
 def _shine(azimuth, elevation, lamp, bright, stretch, light):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Add what a lamp (4,) sends from directions, rad, to light (3, n)."""
-    at, high, size, bright = lamp[0], lamp[1], lamp[2], bright * lamp[3]
+    at, high, bright = lamp[0], lamp[1], bright * lamp[3]
+    across, up = 1 / lamp[2], 1 / (lamp[2] * stretch)
     for m in range(len(azimuth)):
         da = abs(azimuth[m] - at)
-        da = min(da, 2 * np.pi - da)
-        if da > 3.5 * size:
-            continue
-        de = (elevation[m] - high) / stretch
-        q = (da * da + de * de) / (size * size)
-        if q < 12:
-            more = bright * np.exp(-q)
-            light[0, m] += more
-            light[1, m] += more * 0.98
-            light[2, m] += more * 0.93
+        da, de = min(da, 2 * np.pi - da) * across, (elevation[m] - high) * up
+        more = bright * fade(da * da + de * de)
+        light[0, m] += more
+        light[1, m] += more * 0.98
+        light[2, m] += more * 0.93
 
 
 @_fast
@@ -242,13 +179,13 @@ def _grain(x, y, along, v):  # type: ignore[no-untyped-def]  # pragma: no cover
         for octave in range(3):
             fine, fade, own = 1 / size, 0.5 / size, seed + octave
             for m in range(len(x)):
-                out[m] += strength * _noise(x[m] * fine, y[m] * fine, own) * max(0.0, 1 - along[m] * fade)
+                out[m] += strength * noise(x[m] * fine, y[m] * fine, own) * max(0.0, 1 - along[m] * fade)
             size *= 0.4
             strength *= 0.6
     if v[PATCHES] > 0:
         strength = 0.5 * v[PATCHES]
         for m in range(len(x)):
-            patch = _noise(x[m] * 0.35, y[m] * 0.35, seed + 5) + 0.4 * _noise(x[m] * 1.1, y[m] * 1.1, seed + 6)
+            patch = noise(x[m] * 0.35, y[m] * 0.35, seed + 5) + 0.4 * noise(x[m] * 1.1, y[m] * 1.1, seed + 6)
             out[m] += strength * max(-1.0, min(1.0, 2 * patch))
     return out
 
@@ -288,26 +225,26 @@ def _surface(  # type: ignore[no-untyped-def]  # pragma: no cover
         on_road = max(0.0, min(1.0, (half + shoulder - abs(d)) / blur_d + 0.5))
         line_c = 0.0
         if centre == 1:
-            line_c = _covered(d, wide, blur_d)
+            line_c = covered(d, wide, blur_d)
             if line_c > 0:
-                line_c *= _dashed(s, dash, dash + gap, blur_s)
+                line_c *= dashed(s, dash, dash + gap, blur_s)
         elif centre == 2 or centre == 4:
-            line_c = _covered(d, wide * (1.6 if centre == 4 else 1.0), blur_d)
+            line_c = covered(d, wide * (1.6 if centre == 4 else 1.0), blur_d)
         elif centre == 3:
-            line_c = _covered(d - wide, wide, blur_d) + _covered(d + wide, wide, blur_d)
+            line_c = covered(d - wide, wide, blur_d) + covered(d + wide, wide, blur_d)
         line_e = 0.0
         if edge == 3:
-            line_e = _covered(abs(d) - half, 1.8 * wide, blur_d)
+            line_e = covered(abs(d) - half, 1.8 * wide, blur_d)
         elif edge > 0:
-            line_e = _covered(d - inset, wide, blur_d) + _covered(d + inset, wide, blur_d)
+            line_e = covered(d - inset, wide, blur_d) + covered(d + inset, wide, blur_d)
             if edge == 2 and line_e > 0:
-                line_e *= _dashed(s, dash, dash + gap, blur_s)
+                line_e *= dashed(s, dash, dash + gap, blur_s)
         worn = 1.0
         if wear > 0 and line_c + line_e > 0:
-            spots = _noise(x[m] * 5, y[m] * 5, seed + 8) + _noise(x[m] * 1.3, y[m] * 1.3, seed + 9)
+            spots = noise(x[m] * 5, y[m] * 5, seed + 8) + noise(x[m] * 1.3, y[m] * 1.3, seed + 9)
             worn = 1 - wear * max(0.0, min(1.0, 0.5 + spots))
         line_c, line_e = min(1.0, line_c) * worn, min(1.0, line_e) * worn
-        beside = _covered(abs(d) - half - 0.25, 0.5, blur_d) if kerb > 0 else 0.0
+        beside = covered(abs(d) - half - 0.25, 0.5, blur_d) if kerb > 0 else 0.0
         paint[0, m], paint[1, m], paint[2, m], paint[3, m] = on_road, line_c, line_e, beside
         paint[4, m] = 0.45 if blur_s > 2.4 else (0.8 if int(np.floor(s / 1.2)) % 2 else 0.25)
         if beside > 0.5:
@@ -323,11 +260,11 @@ def _snow(x, y, v, paint, own):  # type: ignore[no-untyped-def]  # pragma: no co
     """Lay snow over the colours (3, n) of places x, y (n,), m, with paint (5, n) as `_surface` writes it."""
     seed, much = int(v[SEED]), v[SNOW]
     for m in range(len(x)):
-        white = 1.5 * (much - 0.5 + 0.5 * _noise(x[m] * 0.8, y[m] * 0.8, seed + 31))
-        white = max(0.0, min(1.0, white + 0.3 * _noise(x[m] * 4, y[m] * 4, seed + 32)))
+        white = 1.5 * (much - 0.5 + 0.5 * noise(x[m] * 0.8, y[m] * 0.8, seed + 31))
+        white = max(0.0, min(1.0, white + 0.3 * noise(x[m] * 4, y[m] * 4, seed + 32)))
         white *= 0.6 if paint[0, m] > 0.5 else 1.0
         for c in range(3):
-            own[c, m] = _mix(own[c, m], 0.9, white)
+            own[c, m] = mix(own[c, m], 0.9, white)
 
 
 @_fast
@@ -339,13 +276,13 @@ def _light(x, y, far, v, boxes):  # type: ignore[no-untyped-def]  # pragma: no c
     if v[SHADE] > 0:
         fine, shade = 1 / v[SHADE_SIZE], v[SHADE]
         for m in range(n):
-            dark = _noise(x[m] * fine, y[m] * fine, seed + 41)
-            dark += 0.5 * _noise(2.3 * x[m] * fine, 2.3 * y[m] * fine, seed + 42)
+            dark = noise(x[m] * fine, y[m] * fine, seed + 41)
+            dark += 0.5 * noise(2.3 * x[m] * fine, 2.3 * y[m] * fine, seed + 42)
             light[m] *= 1 - shade * max(0.0, min(1.0, 3 * dark))
     light += v[AMBIENT]
     if v[HEADLAMPS] > 0:
         for m in range(n):
-            light[m] += v[HEADLAMPS] * np.exp(-far[m] / 12) * 1.2
+            light[m] += v[HEADLAMPS] * fade(far[m] / 12) * 1.2
     return light
 
 
@@ -371,10 +308,10 @@ def _ground(  # type: ignore[no-untyped-def]  # pragma: no cover
     for c in range(3):
         out, road, verge, middle, edge = own[c], v[ROAD_R + c], v[VERGE_R + c], v[CENTRE_R + c], v[EDGE_R + c]
         for m in range(n):
-            tone = _mix(verge, road, on_road[m]) * (1 + grainy[m])
-            tone = _mix(tone, middle * (1 + 0.4 * grainy[m]), line_c[m])
-            tone = _mix(tone, edge * (1 + 0.4 * grainy[m]), line_e[m])
-            out[m] = _mix(tone, shade[m] if c else 0.75, beside[m])
+            tone = mix(verge, road, on_road[m]) * (1 + grainy[m])
+            tone = mix(tone, middle * (1 + 0.4 * grainy[m]), line_c[m])
+            tone = mix(tone, edge * (1 + 0.4 * grainy[m]), line_e[m])
+            out[m] = mix(tone, shade[m] if c else 0.75, beside[m])
     if v[SNOW] > 0:
         _snow(x, y, v, paint, own)
     own *= light * (1 - 0.45 * v[WET])
@@ -382,7 +319,7 @@ def _ground(  # type: ignore[no-untyped-def]  # pragma: no cover
     if gloss > 0.01:
         rough, seed, up = v[ROUGH], int(v[SEED]), np.empty(n)
         for m in range(n):
-            up[m] = -dz[m] * (1 + rough * 0.15 * _noise(x[m] * 3, y[m] * 3, seed + 51))
+            up[m] = -dz[m] * (1 + rough * 0.15 * noise(x[m] * 3, y[m] * 3, seed + 51))
         mirrored = _sky(dx, dy, up, v, lamps, 2.5 + 4 * rough, True)
         for c in range(3):
             out, sky = own[c], mirrored[c]
@@ -441,9 +378,9 @@ def _draw_parts(  # type: ignore[no-untyped-def]  # pragma: no cover
                 wx, wy = c * nx - s * ny, s * nx + c * ny
                 light = ambient * (0.75 + 0.25 * nz) + bright * max(0.0, wx * sun_x + wy * sun_y + nz * sun_z)
                 if headlamps > 0:
-                    light += headlamps * np.exp(-t / 12)
+                    light += headlamps * fade(t / 12)
                 for m in range(3):
-                    colour[m, k] = light * _mix(colours[p, m], recolour[p, m], v[RECOLOUR])
+                    colour[m, k] = light * mix(colours[p, m], recolour[p, m], v[RECOLOUR])
 
 
 @_fast
@@ -499,29 +436,30 @@ def _hit(shape, ox, oy, oz, dx, dy, dz, hx, hy, hz):  # type: ignore[no-untyped-
 def _falling(colour, height, width, v, amount, seed, snow):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Draw rain or snow before everything."""
     count = int(amount * width * height / (60 if snow else 45))
-    slant, sky = 0.4 * (_hash(1, 2, seed) - 0.5), v[AMBIENT] + 0.3 * v[SUN]
+    slant, sky = 0.4 * (hashed(1, 2, seed) - 0.5), v[AMBIENT] + 0.3 * v[SUN]
     for k in range(count):
-        x, y = _hash(k, 3, seed) * width, _hash(k, 4, seed) * height
-        near = _hash(k, 5, seed)
+        x, y = hashed(k, 3, seed) * width, hashed(k, 4, seed) * height
+        near = hashed(k, 5, seed)
         long = max(1, int((0.02 if snow else 0.12) * near * height))
         bright, part = (0.25 + 0.75 * near) * sky, (0.8 if snow else 0.25) * (0.3 + 0.7 * near)
         for step in range(long):
             i, j = int(y + step), int(x + slant * step)
             if 0 <= i < height and 0 <= j < width:
                 for c in range(3):
-                    colour[c, i * width + j] = _mix(colour[c, i * width + j], bright, part)
+                    colour[c, i * width + j] = mix(colour[c, i * width + j], bright, part)
 
 
 @_fast
 def _fog(colour, depth, up, v):  # type: ignore[no-untyped-def]  # pragma: no cover
     """Put fog over colour (3, H W) by depth along rays (H W), and over the sky by how far `up` (H W) they go."""
     thick, haze = v[FOG], 0.5 * v[HORIZON_R : HORIZON_B + 1] + 0.35 * (v[AMBIENT] + 0.5 * v[SUN])
+    clear = np.empty(len(depth))
     for k in range(len(depth)):
-        clear = np.exp(-thick * min(depth[k], FAR))
-        if depth[k] == np.inf:
-            clear = max(clear, min(1.0, max(0.0, 4 * up[k] - 0.2)))
-        for c in range(3):
-            colour[c, k] = _mix(haze[c], colour[c, k], clear)
+        beyond = min(1.0, max(0.0, 4 * up[k] - 0.2)) if depth[k] == np.inf else 0.0
+        clear[k] = max(fade(thick * min(depth[k], FAR)), beyond)
+    for c in range(3):
+        for k in range(len(depth)):
+            colour[c, k] = mix(haze[c], colour[c, k], clear[k])
 
 
 @_fast

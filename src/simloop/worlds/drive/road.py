@@ -101,24 +101,13 @@ class Road:
         Returns:
             places (..., 2), m, headings (...,), rad, and curvatures (...,), 1/m.
         """
+        from simloop.worlds.drive import on_road
+
         s, d = np.asarray(s, dtype=float), np.asarray(d, dtype=float)
         if s.shape != d.shape:
             s, d = np.broadcast_arrays(s, d)
-        n = len(self.points)
-        place = s / self.step
-        if self.closed:
-            place = place % n
-            low = place.astype(np.int64) % n
-        else:
-            low = np.minimum(np.maximum(np.floor(place), 0), n - 2).astype(np.int64)
-        part = place - low
-        inside = np.minimum(np.maximum(part, 0), 1)
-        x, y, dx, dy, angle, turn, bend, next_bend = self._pieces[:, low]
-        angle = angle + inside * turn
-        middle = np.empty((*part.shape, 2))
-        middle[..., 0] = x + part * dx - d * np.sin(angle)
-        middle[..., 1] = y + part * dy + d * np.cos(angle)
-        return middle, angle, (1 - inside) * bend + inside * next_bend
+        middle, angle, bend = on_road.at(self._pieces, self.step, len(self.points), self.closed, s.ravel(), d.ravel())
+        return middle.reshape(*s.shape, 2), angle.reshape(s.shape), bend.reshape(s.shape)
 
     @cached_property
     def _pieces(self) -> Array:
@@ -132,38 +121,11 @@ class Road:
 
     def locate(self, points: ArrayLike) -> tuple[Array, Array]:
         """How far along the road and how far to the left of its middle points (..., 2) are: two (...,), m."""
+        from simloop.worlds.drive import on_road
+
         points = np.asarray(points, dtype=float)
-        flat = points.reshape(-1, 2)
-        _, nearest = self._tree.query(flat)
-        best = np.full(len(flat), np.inf)
-        s, d = np.zeros(len(flat)), np.zeros(len(flat))
-        sides, m = self._sides, len(self._sides)
-        for before in (1, 0):  # the side that ends at the nearest point and the one that begins there
-            k = nearest - before
-            k = k % m if self.closed else np.clip(k, 0, m - 1)
-            along = sides[k] / np.linalg.norm(sides[k], axis=1, keepdims=True)
-            off = flat - self.points[k]
-            t = (off * along).sum(axis=1) / self.step
-            if not self.closed:  # before its start and after its end an open road goes on straight
-                t = np.clip(t, np.where(k == 0, -np.inf, 0), np.where(k == m - 1, np.inf, 1))
-            else:
-                t = np.clip(t, 0, 1)
-            rest = off - t[:, None] * self.step * along
-            side = along[:, 0] * off[:, 1] - along[:, 1] * off[:, 0]
-            far = np.linalg.norm(rest, axis=1)
-            nearer = far < best
-            best = np.where(nearer, far, best)
-            s = np.where(nearer, (k + t) * self.step, s)
-            d = np.where(nearer, np.copysign(far, side), d)
-        if self.closed:
-            s = s % self.length
+        s, d = on_road.located(self.points, self._pieces, self.step, self.closed, points.reshape(-1, 2))
         return s.reshape(points.shape[:-1]), d.reshape(points.shape[:-1])
-
-    @cached_property
-    def _tree(self):  # type: ignore[no-untyped-def]
-        from scipy.spatial import cKDTree
-
-        return cKDTree(self.points)
 
     def check(self, *, tightest: float) -> None:
         """Raise an InputError where the road bends more than a radius `tightest`, m, allows, or crosses itself."""
@@ -182,20 +144,14 @@ class Road:
 
     def crossing(self) -> tuple[float, float] | None:
         """Two places along the road, m, that are nearer to each other than its width allows; None where none are."""
-        from scipy.spatial import cKDTree
+        from simloop.worlds.drive import on_road
 
         apart = _APART * 2 * self.half_width
         every = max(1, int(apart / 4 / self.step))
-        pairs = every * cKDTree(self.points[::every]).query_pairs(apart, output_type="ndarray")
-        between = (pairs[:, 1] - pairs[:, 0]) * self.step
-        if self.closed:
-            between = np.minimum(between, self.length - between)
         # along a half circle of this diameter parts are as near as that and farther along the road
-        wrong = pairs[between > np.pi / 2 * apart + 2 * every * self.step]
-        if not len(wrong):
-            return None
-        i, j = wrong[0]
-        return float(i * self.step), float(j * self.step)
+        least = np.pi / 2 * apart + 2 * every * self.step
+        i, j = on_road.near(self.points, every, apart, self.step, self.length if self.closed else np.inf, least)
+        return (i * self.step, j * self.step) if i >= 0 else None
 
 
 def open_road(

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from simloop.parameters import Array
+from simloop.randomness import stream
 from simloop.worlds.crowd.channels import TRAIT
 from simloop.worlds.crowd.people import PEOPLE, draw_traits
 from simloop.worlds.crowd.scene import Scene
@@ -68,9 +69,9 @@ class Pavements:
             seconds: how long they walk.
         """
         self._road, self._walkers, self._seconds = road, list(walkers), seconds
-        self._scene = _street(road, walkers, rng, seconds)
         self._seed = int(rng.integers(1 << 31))
-        starts, ahead = self._scene.starts, self._scene.routes[:, 0] - self._scene.starts
+        starts, goals = self._ways = _ways(road, walkers, seconds)
+        ahead = goals - starts
         turn = np.where([w.speed > 0 for w in walkers], np.arctan2(ahead[:, 1], ahead[:, 0]), 0.0)
         place, heading, _ = road.at(starts[:, 0], starts[:, 1])
         self.first = np.column_stack([place, heading + turn])
@@ -80,7 +81,8 @@ class Pavements:
         from simloop.worlds.crowd.engine import Batch
 
         steered = np.array([np.isfinite(w.steps_out) for w in self._walkers])
-        batch = Batch([self._scene], dt=STEP, seed=self._seed, steered=steered, threads=1)
+        scene = _street(self._road, self._walkers, *self._ways, stream(self._seed, "traits"), self._seconds)
+        batch = Batch([scene], dt=STEP, seed=self._seed, steered=steered, threads=1)
         steps = round(self._seconds / STEP)
         places = np.empty((steps + 1, len(self._walkers), 3))
         told = np.zeros((len(self._walkers), 2)) if steered.any() else None
@@ -102,17 +104,23 @@ def walk_beside(
     return Pavements(road, walkers, rng, seconds=seconds).walks(tick)
 
 
-def _street(road: Road, walkers: Sequence[Walker], rng: np.random.Generator, seconds: float) -> Scene:
-    """The road made straight, as a scene of world `crowd`."""
-    n = len(walkers)
-    speeds = np.array([w.speed for w in walkers])
+def _ways(road: Road, walkers: Sequence[Walker], seconds: float) -> tuple[Array, Array]:
+    """Where walkers begin and where they go, (n, 2) and (n, 2), on the road made straight."""
     starts = _apart(np.array([_where(road, w, 0.0) for w in walkers]))
     ends = np.array([w.s + w.way * w.speed * seconds for w in walkers])
     goals = np.stack([ends if road.closed else np.clip(ends, 0, road.length), starts[:, 1]], axis=1)
-    stand = speeds <= 0
+    stand = [w.speed <= 0 for w in walkers]
     goals[stand] = starts[stand]
+    return starts, goals
+
+
+def _street(
+    road: Road, walkers: Sequence[Walker], starts: Array, goals: Array, rng: np.random.Generator, seconds: float
+) -> Scene:
+    """The road made straight, as a scene of world `crowd`."""
+    n = len(walkers)
     traits = draw_traits(_USUAL, n, rng)
-    traits[:, TRAIT["speed"]] = speeds
+    traits[:, TRAIT["speed"]] = [w.speed for w in walkers]
     return Scene(
         walls=_edges(road, walkers, seconds), starts=starts, begins=np.zeros(n), routes=goals[:, None],
         reach=np.full(n, 0.3), traits=traits, groups=np.full(n, -1), stays=np.ones(n, dtype=bool), name="street",
