@@ -40,7 +40,7 @@ _SEEDS = (0, 1, 2)
 #: places of a stand-in for each part, and frames of each place
 _PLACES, _EACH = 4, 120
 #: simulated frames that a driver learns from, and its steps
-_FRAMES, _STEPS = 1500, 500
+_FRAMES, _STEPS = 6000, 1500
 _WRONG = np.radians(10.0)
 #: what is fitted, and how far from the default a stand-in's may be: a factor where the scale is logarithmic
 _POSE = {"camera.height": 1.3, "camera.pitch": 0.12, "camera.roll": 0.04, "camera.fov": 0.25}

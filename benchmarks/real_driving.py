@@ -70,7 +70,10 @@ _ARMS = (
 #: longer trainings, each of less than 15 minutes of a core; the second also drives by itself (`drive_closed_loop`)
 LONGER = Arm("all, longer", GROUPS, 24_000, Driver(normalisation="local-standard", steps=6000))
 RECOVERING = Arm(
-    "all, recoveries", GROUPS, 12_000, Driver(normalisation="local-standard", steps=6000, recoveries=12_000)
+    "all, recoveries",
+    GROUPS,
+    24_000,
+    Driver(normalisation="local-standard", steps=5000, width=24, recoveries=12_000),
 )
 _SMALL = Driver(normalisation="local", steps=1000)
 

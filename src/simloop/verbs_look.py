@@ -38,7 +38,7 @@ GROUPS = ("camera", "lens")
 #: part of a parameter's variance that a reader must explain before the parameter is fitted
 LEAST_SEEN = 0.2
 #: frames that the reader learns from, its gradient steps, and frames around the search's end
-FRAMES, STEPS, AROUND = 4000, 1000, 1000
+FRAMES, STEPS, AROUND = 8000, 2000, 1000
 #: of a method, where nobody says it: a frame costs as much as a hundred windows of a pendulum
 OPTIONS: Mapping[str, dict[str, Any]] = {
     "simopt": {"iterations": 6, "samples": 32, "windows": 24, "covariance": "scaled"},

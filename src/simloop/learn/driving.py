@@ -50,7 +50,7 @@ _TRANSLATION = {
 #: part of the memory that is free which images may take
 _MEMORY = 0.7
 #: how often a network drives to learn from it, and what part of the steps each of these networks learns for
-_ROUNDS, _EARLY = 2, 0.25
+_ROUNDS, _EARLY = 2, 0.2
 #: a driver, a number of images and of the round -> images (n, H, W, 3) that it sees where it drives, and what is right
 #: there (n,)
 Recover = Callable[[DriverModel, int, int], tuple[Images, Array]]

@@ -31,8 +31,8 @@ TICK, LASTS = 0.25, 60.0
 SHOULDER = 0.3
 #: m along the road before the first place where a car may start, and after the last one
 BEHIND, AHEAD = 5.0, 30.0
-#: what may lie in a lane, none so wide that it could not be passed
-_LIE = ("cone", "barrier", "clutter")
+#: what may lie in a lane, none so wide that it could not be passed; m, thinner parts could not be seen from afar
+_LIE, _SEEN = ("cone", "barrier", "clutter"), 0.4
 #: m before and after what lies in a lane or blocks it over which the wanted line leaves the lane and comes back
 _OUT, _BACK = 14.0, 10.0
 #: m along the road that ice is long at most
@@ -299,7 +299,10 @@ class _Things:
         count, most, width = int(values["obstacles.count"]), int(values["things.parts"]), self._road.lane_width
         for k in range(count):
             kind = _LIE[int(rng.integers(len(_LIE)))]
-            parts = _cone(rng) if kind == "cone" else _barrier(rng) if kind == "barrier" else _clutter(rng, most)
+            parts = (
+                _cone(rng) if kind == "cone"
+                else _barrier(rng, self._across()) if kind == "barrier" else _clutter(rng, most, thinnest=_SEEN)
+            )  # fmt: skip
             at = (k + _between(rng, 0.2, 0.8)) * self._road.length / count
             if self._road.lanes == 2:
                 beside = self._own_lane() + _between(rng, -0.3, 0.3) * width
@@ -311,7 +314,7 @@ class _Things:
             if -_BACK < at - danger_at < _LONGEST_ICE + _OUT:
                 continue
             place, heading, _ = self._road.at(at, beside)
-            self.add(kind, np.array([*place, float(heading) + turned]), parts)
+            self.add(kind, np.array([*place, float(heading) + turned + (np.pi / 2 if kind == "barrier" else 0)]), parts)
             line = self._led_around(line, at, around)
         return line
 
@@ -345,10 +348,11 @@ class _Things:
             when = max(max(at - BEHIND, 1.0) / values["car.speed"] - 2.5, 0.0)
             self._add_walker(Walker(at, -(road.half_width + 0.8), speed, steps_out=when), parts)
             return line
-        parts = _car(rng) if rng.random() < 0.5 else _barrier(rng)
+        kind = "car" if rng.random() < 0.5 else "barrier"
+        parts = _car(rng) if kind == "car" else _barrier(rng, self._across())
         beside = lane - (0.25 * road.lane_width if road.lanes == 1 else 0.0)
         place, heading, _ = road.at(at, beside)
-        self.add("car" if len(parts) > 2 else "barrier", np.array([*place, float(heading)]), parts)
+        self.add(kind, np.array([*place, float(heading) + (np.pi / 2 if kind == "barrier" else 0)]), parts)
         around = road.lane_width / 2 if road.lanes == 2 else 0.3 * road.lane_width
         return self._led_around(line, at, around)
 
@@ -369,6 +373,10 @@ class _Things:
         for thing, first in zip(self._walkers, people.first, strict=True):
             self._tracks[thing] = first[None]
         return people
+
+    def _across(self) -> float:
+        """m, how long a barrier across the driven lane may be so that a car gets past."""
+        return (0.45 if self._road.lanes == 2 else 0.3) * self._road.lane_width
 
     def _own_lane(self) -> float:
         """m, the middle of the lane that is driven, from the road's middle."""
@@ -409,8 +417,8 @@ def _cone(rng: np.random.Generator) -> list[_Part]:
             _part("box", (0, 0, 0.03), (1.3 * wide, 1.3 * wide, 0.06), orange)]  # fmt: skip
 
 
-def _barrier(rng: np.random.Generator) -> list[_Part]:
-    long, high, deep = _between(rng, 1.5, 5), _between(rng, 0.4, 1.1), _between(rng, 0.15, 0.5)
+def _barrier(rng: np.random.Generator, longest: float = np.inf) -> list[_Part]:
+    long, high, deep = min(_between(rng, 1.5, 5), longest), _between(rng, 0.4, 1.1), _between(rng, 0.15, 0.5)
     red, white = (_between(rng, 0.5, 0.9), 0.1, 0.1), (0.85, 0.85, 0.85)
     if rng.random() < 0.5:
         return [_part("box", (0, 0, high / 2), (long, deep, high), _colour(rng))]
@@ -445,12 +453,12 @@ def _building(rng: np.random.Generator) -> list[_Part]:
     return [_part("box", (0, 0, high / 2), (long, deep, high), _colour(rng))]
 
 
-def _clutter(rng: np.random.Generator, most: int) -> list[_Part]:
+def _clutter(rng: np.random.Generator, most: int, thinnest: float = 0.08) -> list[_Part]:
     """A piece of clutter: a stack of up to `most` parts, thin ones and thick ones, as posts, trees, boxes and signs."""
     out, base = [], 0.0
     for _ in range(int(rng.integers(1, most + 1))):
         shape = SHAPES[int(rng.integers(3))]
-        wide, deep = _between(rng, 0.08, 1.2), _between(rng, 0.08, 1.2)
+        wide, deep = _between(rng, thinnest, 1.2), _between(rng, thinnest, 1.2)
         high = _between(rng, 0.2, 2.5)
         colour, turn = _colour(rng, 0.9), _between(rng, 0, np.pi)
         out.append(_part(shape, (0, 0, base + high / 2), (wide, deep, high), colour, turn))
