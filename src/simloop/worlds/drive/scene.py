@@ -31,6 +31,8 @@ TICK, LASTS = 0.25, 60.0
 SHOULDER = 0.3
 #: m along the road before the first place where a car may start, and after the last one
 BEHIND, AHEAD = 5.0, 30.0
+#: part of the cones that are flat
+_FLAT = 0.4
 #: what may lie in a lane, none so wide that it could not be passed; m, thinner parts could not be seen from afar
 _LIE, _SEEN = ("cone", "barrier", "clutter"), 0.4
 #: m before and after what lies in a lane or blocks it over which the wanted line leaves the lane and comes back
@@ -411,10 +413,12 @@ def _colour(rng: np.random.Generator, vivid: float = 0.6) -> tuple[float, float,
 
 
 def _cone(rng: np.random.Generator) -> list[_Part]:
-    high, wide = _between(rng, 0.4, 1.4), _between(rng, 0.3, 0.6)
-    orange = (_between(rng, 0.8, 1), _between(rng, 0.25, 0.85), _between(rng, 0, 0.2))
-    return [_part("cone", (0, 0, high / 2), (wide, wide, high), orange),
-            _part("box", (0, 0, 0.03), (1.3 * wide, 1.3 * wide, 0.06), orange)]  # fmt: skip
+    """A cone on its foot, or a flat disc as athletes and small cars go around."""
+    flat = rng.random() < _FLAT
+    high, wide = (_between(rng, 0.08, 0.25) if flat else _between(rng, 0.4, 1.4)), _between(rng, 0.3, 0.6)
+    orange = (_between(rng, 0.8, 1), _between(rng, 0.05, 0.85), _between(rng, 0, 0.2))
+    foot = [] if flat else [_part("box", (0, 0, 0.03), (1.3 * wide, 1.3 * wide, 0.06), orange)]
+    return [_part("cone", (0, 0, high / 2), (wide, wide, high), orange), *foot]
 
 
 def _barrier(rng: np.random.Generator, longest: float = np.inf) -> list[_Part]:
