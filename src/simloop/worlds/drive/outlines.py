@@ -9,6 +9,10 @@ import numpy as np
 
 from simloop.worlds.drive.compiled import compiled
 
+#: m before the camera from which on something is seen; and things nearer than this part of their reach are looked at
+#: more closely
+_BEFORE, _CLOSE = 1e-3, 3.0
+
 
 @compiled
 def seen(instances, n):  # type: ignore[no-untyped-def]  # pragma: no cover
@@ -29,44 +33,78 @@ def seen(instances, n):  # type: ignore[no-untyped-def]  # pragma: no cover
 
 
 @compiled
+def _grow(box, a, b, depth, focal, k1, k2, most):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Let a box (4,), in pixels from the picture's centre, hold the image of a point before the camera: m to the right,
+    down and forward."""
+    x, y = a / depth, b / depth
+    r = np.sqrt(x * x + y * y)
+    angle = min(np.arctan(r), most)
+    a2 = angle * angle
+    part = focal * (1 + a2 * (k1 + k2 * a2)) * angle / max(r, 1e-12)
+    u, v = x * part, y * part
+    box[0], box[1], box[2], box[3] = min(box[0], u), min(box[1], v), max(box[2], u), max(box[3], v)
+
+
+@compiled
+def _grow_between(box, p, q, t, focal, k1, k2, most):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """`_grow` for a part t of the way from a point to another, (3,), if it is before the camera."""
+    depth = p[2] + t * (q[2] - p[2])
+    if depth > 0.999 * _BEFORE:
+        _grow(box, p[0] + t * (q[0] - p[0]), p[1] + t * (q[1] - p[1]), depth, focal, k1, k2, most)
+
+
+@compiled
 def amodal(  # type: ignore[no-untyped-def]  # pragma: no cover
     places, middles, halves, edges, position, rotation, focal, centre_u, centre_v, k1, k2, most, far
 ):
     """(n, 4) boxes around the images of things, whatever is before them; NaN of what is behind or farther than `far`.
 
     What it is given: places (n, 3): x, y, m, and heading, rad; of the things' boxes, in their own axes, middles and
-    halves (n, 3), m, and points along the edges (n, k, 3), m; of the camera its position (3,), m, the rotation (3, 3)
-    from its axes to the world's, focal length and centre, pixels, and the fisheye's distortion. What is farther from
-    its axis than `most`, rad, is seen there, as `frames.widest` says.
+    halves (n, 3), m, and points along the edges (n, 12, k, 3), m; of the camera its position (3,), m, the rotation (3,
+    3) from its axes to the world's, focal length and centre, pixels, and the fisheye's distortion. What is farther
+    from its axis than `most`, rad, is seen there, as `frames.widest` says.
     """
     out = np.full((len(places), 4), np.nan)
+    own, cuts, box = np.empty((edges.shape[2], 3)), np.empty((12, 3)), np.empty(4)
     for k in range(len(places)):
         x, y = places[k, 0] - position[0], places[k, 1] - position[1]
         z = middles[k, 2] - position[2]
-        if x * x + y * y + z * z >= far * far:
+        away = x * x + y * y + z * z
+        if away >= far * far:
             continue
         reach = np.sqrt(halves[k, 0] ** 2 + halves[k, 1] ** 2 + halves[k, 2] ** 2)
         reach += np.sqrt(middles[k, 0] ** 2 + middles[k, 1] ** 2)
         if x * rotation[0, 2] + y * rotation[1, 2] + z * rotation[2, 2] <= -reach:
             continue
         c, s = np.cos(places[k, 2]), np.sin(places[k, 2])
-        u0, v0, u1, v1 = np.inf, np.inf, -np.inf, -np.inf
-        for m in range(edges.shape[1]):
-            ex, ey = edges[k, m, 0], edges[k, m, 1]
-            wx, wy, wz = x + c * ex - s * ey, y + s * ex + c * ey, edges[k, m, 2] - position[2]
-            depth = rotation[0, 2] * wx + rotation[1, 2] * wy + rotation[2, 2] * wz
-            if depth <= 0:
-                continue
-            a = (rotation[0, 0] * wx + rotation[1, 0] * wy + rotation[2, 0] * wz) / depth
-            b = (rotation[0, 1] * wx + rotation[1, 1] * wy + rotation[2, 1] * wz) / depth
-            r = np.sqrt(a * a + b * b)
-            angle = min(np.arctan(r), most)
-            a2 = angle * angle
-            part = focal * (1 + a2 * (k1 + k2 * a2)) * angle / max(r, 1e-12)
-            u, v = a * part + centre_u, b * part + centre_v
-            u0, v0, u1, v1 = min(u0, u), min(v0, v), max(u1, u), max(v1, v)
-        if u1 >= u0:
-            out[k, 0], out[k, 1], out[k, 2], out[k, 3] = u0, v0, u1, v1
+        between = 4 if away < (_CLOSE * reach) ** 2 else 1
+        box[0], box[1], box[2], box[3] = np.inf, np.inf, -np.inf, -np.inf
+        count = 0
+        for e in range(12):
+            for m in range(edges.shape[2]):
+                ex, ey = edges[k, e, m, 0], edges[k, e, m, 1]
+                wx, wy, wz = x + c * ex - s * ey, y + s * ex + c * ey, edges[k, e, m, 2] - position[2]
+                for i in range(3):
+                    own[m, i] = rotation[0, i] * wx + rotation[1, i] * wy + rotation[2, i] * wz
+                if own[m, 2] > _BEFORE:
+                    _grow(box, own[m, 0], own[m, 1], own[m, 2], focal, k1, k2, most)
+            first, last = own[0, 2] - _BEFORE, own[-1, 2] - _BEFORE
+            if first * last < 0:  # where the edge, which is straight, passes the camera
+                t = first / (first - last)
+                for i in range(3):
+                    cuts[count, i] = own[0, i] + t * (own[-1, i] - own[0, i])
+                _grow(box, cuts[count, 0], cuts[count, 1], _BEFORE, focal, k1, k2, most)
+                count += 1
+            for m in range(edges.shape[2] - 1 if between > 1 else 0):
+                for j in range(1, between):
+                    _grow_between(box, own[m], own[m + 1], j / between, focal, k1, k2, most)
+        for i in range(count):  # along the faces that pass the camera
+            for j in range(i):
+                for m in range(1, 8):
+                    _grow_between(box, cuts[i], cuts[j], m / 8, focal, k1, k2, most)
+        if box[2] >= box[0]:
+            out[k, 0], out[k, 2] = box[0] + centre_u, box[2] + centre_u
+            out[k, 1], out[k, 3] = box[1] + centre_v, box[3] + centre_v
     return out
 
 
