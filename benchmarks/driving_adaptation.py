@@ -22,7 +22,7 @@ from simloop.targets.images import image_set
 
 _FOLDER = Path("runs/bench-driving-adaptation")
 _SEEDS, _FRAMES = (0, 1, 2), 8_000
-_LEARNER = Driver(normalisation="local-standard", steps=1500)
+_LEARNER = Driver(normalisation="local", steps=1000)
 _ADAPTATIONS: tuple[Adaptation, ...] = ("none", "adabn", "coral", "dann", "auto", "translation")
 #: what takes too long for more than the first seed
 _ONCE = ("translation",)

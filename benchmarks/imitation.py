@@ -23,8 +23,9 @@ from simloop.verbs_policies import randomisation
 from simloop.worlds import World, get_world
 from simloop.worlds.task import Task
 
-#: decisions: of cloning, over all passes; of DAgger and of the student; of the teacher and of adversarial imitation
-CLONING, ASKING, ACTING = 1_500_000, 150_000, 1_300_000
+#: decisions: of cloning, over all passes; of DAgger and of the student; of the teacher and of adversarial imitation;
+#: and of that where there is only to balance
+CLONING, ASKING, ACTING, BALANCING = 1_500_000, 150_000, 1_300_000, 500_000
 SEEDS, EPISODES, SHOWN = 3, 200, 100
 
 
@@ -36,6 +37,7 @@ def run() -> None:
         with tempfile.TemporaryDirectory() as there:
             rows += _shown(pendulum, "wide", "bc", CLONING, seed, Path(there) / "wide")
             rows += _shown(pendulum, "default", "gail", ACTING, seed, Path(there) / "default")
+            rows += _shown(pendulum, "default", "gail", BALANCING, seed, Path(there) / "balance", "balance")
             for world in (pendulum, qube):
                 rows += _taught(world, seed, Path(there) / world.name)
         rows += _asked(pendulum, "wide", {}, ASKING, seed)
@@ -46,15 +48,17 @@ def run() -> None:
          rows)  # fmt: skip
 
 
-def _shown(world: World, where: str, name: str, steps: int, seed: int, folder: Path) -> list[list[object]]:
+def _shown(
+    world: World, where: str, name: str, steps: int, seed: int, folder: Path, what: str | None = None
+) -> list[list[object]]:
     """The world's expert, and who saw recordings of it, of other episodes than those that are scored."""
-    task = world.task()
+    task = world.task(what)
     drawn = randomisation(world, task, where)
     write_demonstrations(demonstrations(world, task, world.expert(), SHOWN, drawn, seed=SEEDS + seed), folder)
     best = expert_score(world, task, world.expert(), drawn, episodes=EPISODES, seed=seed)
     options: dict[str, object] = {"demonstrations": str(folder)}
     return [
-        _row(world, where, seed, "expert", best),
+        _row(world, where, seed, f"expert, {task.name}", best),
         _learned(world, task, drawn, where, name, options, steps, seed, best),
     ]
 
@@ -99,7 +103,7 @@ def _learned(
     trained = get_learner(name, options).train(world, task, distribution, steps=steps, seed=seed)
     seconds = time.perf_counter() - started
     score = evaluate(world, task, trained.policy, distribution, episodes=EPISODES, seed=seed)
-    return _row(world, where, seed, name, score, imitated, seconds)
+    return _row(world, where, seed, f"{name}, {task.name}", score, imitated, seconds)
 
 
 def _row(
