@@ -47,8 +47,8 @@ _TRANSLATION = {
     "control": 5.0,
     "control of cycle": 5.0,
 }
-#: part of the memory that is free which images may take
-_MEMORY = 0.7
+#: part of the memory that is free which images may take, and bytes of a pixel: as it is, and in up to six channels
+_MEMORY, _BYTES = 0.7, 3 + 6 * 2
 #: how often a network drives to learn from it, and what part of the steps each of these networks learns for
 _ROUNDS, _EARLY = 2, 0.2
 #: a driver, a number of images and of the round -> images (n, H, W, 3) that it sees where it drives, and what is right
@@ -304,7 +304,7 @@ def read_images(frames: Frames, label: str, size: tuple[int, int], *, where: str
     """All images of a dataset (n, height, width, 3), and their numbers (n,), in memory.
 
     Args:
-        frames: 12,000 images of 80 x 60 take 170 MB, and twice as much again while they are learned from.
+        frames: 12,000 images of 80 x 60 take 170 MB, and up to four times as much again while they are learned from.
         label: a number of them, by name.
         size: (width, height) to bring them to.
         where: they are, in errors.
@@ -313,7 +313,7 @@ def read_images(frames: Frames, label: str, size: tuple[int, int], *, where: str
         InputError: if frames have no such number, or memory is too small.
     """
     width, height = size
-    needed, free = len(frames) * width * height * 9, os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    needed, free = len(frames) * width * height * _BYTES, os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     if needed > _MEMORY * free:
         raise InputError(
             f"{where}: {len(frames):,} images of {width} x {height} take {needed / 1e9:.1f} GB while they are learned"
