@@ -32,9 +32,9 @@ SHOULDER = 0.3
 #: m along the road before the first place where a car may start, and after the last one
 BEHIND, AHEAD = 5.0, 30.0
 #: part of the cones that are flat
-_FLAT = 0.4
+_FLAT = 0.5
 #: what may lie in a lane, none so wide that it could not be passed; m, thinner parts could not be seen from afar
-_LIE, _SEEN = ("cone", "barrier", "clutter"), 0.4
+_LIE, _SEEN = ("cone", "cone", "barrier", "clutter"), 0.4
 #: m before and after what lies in a lane or blocks it over which the wanted line leaves the lane and comes back
 _OUT, _BACK = 14.0, 10.0
 #: m along the road that ice is long at most
