@@ -70,7 +70,7 @@ CAR: list[Row] = [
 
 #: the last, so that what is drawn of the others is as it was
 OBSTACLES: list[Row] = [
-    ranged("obstacles.count", 0, 0, 20, (0, 6), "", "in the driven lane, that one drives around", integer=True),
+    ranged("obstacles.count", 0, 0, 20, (0, 4), "", "in the driven lane, that one drives around", integer=True),
 ]  # fmt: skip
 
 TABLE: list[Row] = [*ROAD, *THINGS, *DRIVING, *CAR, *OBSTACLES]

@@ -35,8 +35,9 @@ BEHIND, AHEAD = 5.0, 30.0
 _FLAT = 0.5
 #: what may lie in a lane, none so wide that it could not be passed; m, thinner parts could not be seen from afar
 _LIE, _SEEN = ("cone", "cone", "barrier", "clutter"), 0.4
-#: m before and after what lies in a lane or blocks it over which the wanted line leaves the lane and comes back
-_OUT, _BACK = 14.0, 10.0
+#: m before and after what lies in a lane or blocks it over which the wanted line leaves the lane and comes back; the
+#: least before small things, which cannot be seen from farther away
+_OUT, _BACK, _LATE = 14.0, 10.0, 8.0
 #: m along the road that ice is long at most
 _LONGEST_ICE = 25.0
 
@@ -312,21 +313,22 @@ class _Things:
             else:
                 side = 1 if rng.random() < 0.5 else -1
                 beside, around = side * _between(rng, 0.25, 0.45) * width, -side * 0.25 * width
-            turned = _between(rng, -0.3, 0.3)
+            turned, out = _between(rng, -0.3, 0.3), _between(rng, _LATE, _OUT)
             if -_BACK < at - danger_at < _LONGEST_ICE + _OUT:
                 continue
             place, heading, _ = self._road.at(at, beside)
             self.add(kind, np.array([*place, float(heading) + turned + (np.pi / 2 if kind == "barrier" else 0)]), parts)
-            line = self._led_around(line, at, around)
+            line = self._led_around(line, at, around, out)
         return line
 
-    def _led_around(self, line: Array, at: float, around: float) -> Array:
-        """A wanted line (points,) that is `around` m left of the road's middle `at` m along it, and comes back."""
+    def _led_around(self, line: Array, at: float, around: float, out: float = _OUT) -> Array:
+        """A wanted line (points,) that leaves its place `out` m before `at` m along the road, is `around` m left of the
+        road's middle there, and comes back."""
         s, length = np.arange(len(line)) * self._road.step, self._road.length
         past = s - at
         if self._road.closed:
             past = (past + length / 2) % length - length / 2
-        leave = np.clip((past + _OUT) / (0.7 * _OUT), 0, 1)
+        leave = np.clip((past + out) / (0.9 * out), 0, 1)
         back = np.clip((_BACK - past) / (0.7 * _BACK), 0, 1)
         part = np.minimum(leave, back)
         return np.asarray(line + (around - line) * (3 * part**2 - 2 * part**3))
