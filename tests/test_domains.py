@@ -101,17 +101,20 @@ def test_only_gains_beyond_doubt_are_taken() -> None:
     """`auto` keeps `none` where reality is within simulation, and where no gain is beyond doubt."""
     from simloop.learn.selection import chosen
 
-    def scores(gain: float, nearer: float = 0.1) -> dict[str, dict[str, float]]:
+    def scores(gain: float) -> dict[str, dict[str, float]]:
         return {
-            "none": {"reverse error": 0.2, "gain": 0.0, "doubt": 0.0, "moved": 0.0, "nearer": 0.0},
-            "adabn": {"reverse error": 0.2 - gain, "gain": gain, "doubt": 0.02, "moved": 0.3, "nearer": nearer},
-            "dann": {"reverse error": 0.2 - gain / 2, "gain": gain / 2, "doubt": 0.01, "moved": 0.0, "nearer": 0.0},
+            "none": {"reverse error": 0.2, "gain": 0.0, "doubt": 0.0, "moved": 0.0, "put back": False},
+            "adabn": {"reverse error": 0.2 - gain, "gain": gain, "doubt": 0.02, "moved": 0.3, "put back": False},
+            "dann": {"reverse error": 0.2 - gain / 2, "gain": gain / 2, "doubt": 0.01, "moved": 0.5, "put back": True},
         }
 
     assert chosen(scores(0.05), far=0.9)[0] == "adabn"
     assert chosen(scores(0.01), far=0.9)[0] == "none"
     assert chosen(scores(0.05), far=0.2)[0] == "none"
-    assert chosen(scores(0.05, nearer=0.5), far=0.9)[0] == "dann"
+    worse = scores(0.05)["adabn"] | {"gain": 0.01}
+    taken, why = chosen(scores(0.05) | {"adabn": worse}, far=0.9)
+    assert taken == "dann"
+    assert "put back" in why
 
 
 #: which adaptations are tried in a world whose answer is known, and how many steps they take

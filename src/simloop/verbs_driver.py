@@ -67,7 +67,8 @@ class DriverResult:
         score = self.selection["scores"][name]
         taken = "taken" if name == self.selection["taken"] else ""
         gain = f"{score['gain']:+.3f} ± {score['doubt']:.3f}"
-        return [name, f"{score['reverse error']:.3f}", gain, f"{score['moved']:+.2f}", taken]
+        moved = f"{score['moved']:+.2f}" + (", put back" if score["put back"] else "")
+        return [name, f"{score['reverse error']:.3f}", gain, moved, taken]
 
 
 def driver_of(pairs: Sequence[str], adaptation: str | None, steps: int | None) -> Driver:
