@@ -23,7 +23,7 @@ _FOLDER = Path("runs/bench-drive-closed-loop")
 _ARMS = ("all, recoveries", "all, local", "none, local")
 _SEEDS = (0, 1, 2)
 #: km of each driver, on how many roads; those of the expert and of one who goes straight on are as many as of one seed
-_FAR, _ROADS, _ROAD_SEED = 2.0, 10, 77
+_FAR, _ROADS, _ROAD_SEED = 5.0, 25, 77
 _LOOK = "weather"
 _EYE = (160, 120)
 
