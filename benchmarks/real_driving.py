@@ -73,7 +73,7 @@ RECOVERING = Arm(
     "all, recoveries",
     GROUPS,
     24_000,
-    Driver(normalisation="local-standard", steps=5000, width=24, recoveries=12_000),
+    Driver(normalisation="local-standard", augmentation="strong", steps=5000, width=24, recoveries=12_000),
 )
 _SMALL = Driver(normalisation="local", steps=1000)
 
