@@ -62,15 +62,8 @@ def _roads(lying: bool) -> Distribution:
 
 
 def _kept(arm: Arm, seed: int, lying: bool) -> dict[str, Any]:
-    configuration = {
-        "arm": arm.name,
-        "seed": seed,
-        "gain": _GAIN,
-        "km": _FAR,
-        "roads": _ROADS,
-        "look": _LOOK,
-        "lying": lying,
-    }
+    configuration = {"arm": arm.name, "seed": seed, "gain": _GAIN, "km": _FAR, "roads": _ROADS, "look": _LOOK,
+                     "lying": lying}  # fmt: skip
     name = f"{arm.name.replace(', ', '-')}-{'things-' if lying else ''}{seed}"
     with Run.open(_FOLDER / name, configuration) as kept:
         return kept.stage("driven", lambda: _driven(arm, seed, lying))

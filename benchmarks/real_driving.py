@@ -67,7 +67,7 @@ _ARMS = (
     Arm("all, none", GROUPS, 12_000, replace(_FULL, normalisation="none")),
     Arm("none, none", (), 12_000, replace(_FULL, normalisation="none")),
 )
-#: longer trainings, each of less than 15 minutes of a core; the second also drives by itself (`drive_closed_loop`)
+#: longer trainings, of about 6 and 15 minutes of a core; the second also drives by itself (`drive_closed_loop`)
 LONGER = Arm("all, longer", GROUPS, 24_000, Driver(normalisation="local-standard", steps=6000))
 RECOVERING = Arm(
     "all, recoveries",

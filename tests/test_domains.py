@@ -117,6 +117,17 @@ def test_only_gains_beyond_doubt_are_taken() -> None:
     assert "put back" in why
 
 
+@pytest.mark.parametrize(
+    ("usual", "moved", "back"),
+    [(0.6, -0.3, True), (-0.6, 0.3, True), (0.6, -0.2, False), (0.6, 0.5, False), (0.1, 1.1, True), (0.1, 0.0, False)],
+)
+def test_a_mean_that_a_match_moved_goes_back(usual: float, moved: float, back: bool) -> None:
+    """Nearer to the simulated labels' mean, which is 0, by more than a quarter of their deviation, or far away."""
+    from simloop.learn.selection import goes_back
+
+    assert goes_back(usual, moved) == back
+
+
 #: which adaptations are tried in a world whose answer is known, and how many steps they take
 QUICK = {"size": SIZE, "normalisation": "none", "steps": 250, "batch": 32, "width": 8, "translation_steps": 300}
 

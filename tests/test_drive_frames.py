@@ -17,12 +17,13 @@ from simloop.frames import Frame, Request
 from simloop.randomness import stream
 from simloop.worlds import get_world
 from simloop.worlds.drive import raster
-from simloop.worlds.drive.look import camera_of, look_space, looks
+from simloop.worlds.drive.look import camera_of, look_space
 from simloop.worlds.drive.photos import SURFACES, Geometry, labels_at
 from simloop.worlds.drive.ride import Begin
 from simloop.worlds.drive.road import Road, closed_road, open_road
 from simloop.worlds.drive.scene import Scene, make_scene
 from simloop.worlds.drive.uniforms import uniforms
+from simloop.worlds.labels import in_view, truncation
 
 WORLD = get_world("drive")
 SIZE = (80, 60)
@@ -58,21 +59,53 @@ def seen_at(frame: Frame) -> np.ndarray:
     return frame.camera.to_world(frame.camera.rays * frame.depth[..., None])
 
 
+#: numbers that the renderer reads as the look has them, and the first places of its colours, in the kernel's order
+AS_THEY_ARE = {
+    "NOISE": "texture.noise", "GRAIN": "texture.grain", "PATCHES": "texture.patches", "GLOSS": "texture.gloss",
+    "ROUGH": "texture.rough", "WEAR": "lines.wear", "SUN": "light.sun", "AMBIENT": "light.ambient",
+    "SHADE": "light.shadows", "SHADE_SIZE": "light.shadow_size", "CLOUDS": "sky.clouds",
+    "BACK_HEIGHT": "sky.backdrop", "BACK_CONTRAST": "sky.contrast", "BACK_SIZE": "sky.pieces",
+    "LAMP_COUNT": "light.lamps", "LAMP_LIGHT": "light.lamp", "HEADLAMPS": "light.headlamps", "FOG": "weather.fog",
+    "RAIN": "weather.rain", "SNOW": "weather.snow", "WET": "weather.wet", "RECOLOUR": "things.recolour",
+    "GLARE": "light.glare",
+}  # fmt: skip
+COLOURS = {
+    "ROAD_R": "texture.road", "VERGE_R": "texture.verge", "CENTRE_R": "lines.centre_hue", "EDGE_R": "lines.edge_hue",
+    "ZENITH_R": "sky.tint", "HORIZON_R": "sky.tint", "SUN_X": "light.azimuth",
+}  # fmt: skip
+
+
 def test_the_look_says_what_the_renderer_reads() -> None:
-    """No number that the kernel reads is left out, and three parameters arrive where it reads them."""
-    wide = looks()["wide"]
-    values = dict(zip(wide.space.names, wide.sample(1, stream(3, "look"))[0].tolist(), strict=True))
-    numbers, _ = uniforms(values, stream(0, "look"))
-    assert numbers.shape == (raster.NUMBERS,)
-    assert np.isfinite(numbers).all()
-    for name, place in (
-        ("light.ambient", raster.AMBIENT),
-        ("texture.grain", raster.GRAIN),
-        ("sky.pieces", raster.BACK_SIZE),
-    ):
-        changed, _ = uniforms({**values, name: 1.5 * values[name]}, stream(0, "look"))
-        assert changed[place] == 1.5 * values[name]
-        assert (changed != numbers).sum() == (2 if name == "light.ambient" else 1)  # which also lights the horizon
+    """Every number that the kernel reads has the place that the look writes it to."""
+    values = dict.fromkeys(look_space().names, 0.4) | {"texture.floor": 0.0}
+
+    def numbers(changed: dict[str, float]) -> np.ndarray:
+        return uniforms(values | changed, stream(0, "look"))[0]
+
+    usual = numbers({})
+    assert usual.shape == (raster.NUMBERS,)
+    assert np.isfinite(usual).all()
+    places = {getattr(raster, place) for place in AS_THEY_ARE}
+    for place, name in AS_THEY_ARE.items():
+        changed = numbers({name: 0.3})
+        assert usual[getattr(raster, place)] == 0.4, place
+        assert changed[getattr(raster, place)] == 0.3, place
+        moved = set(np.flatnonzero(changed != usual).tolist())
+        assert moved <= {getattr(raster, place), raster.BACK_LIGHT}, place  # which the ambient light makes brighter
+    for place, name in COLOURS.items():
+        first = getattr(raster, place)
+        assert (numbers({name: 0.7})[first : first + 2] != usual[first : first + 2]).any(), place
+        places |= {first, first + 1, first + 2}
+    assert numbers({"sky.bright": 0.3})[raster.BACK_LIGHT] == pytest.approx(0.35 * 0.3 + 0.15 * 0.4)
+    assert sorted({*places, raster.SEED, raster.SHOULDER, raster.BACK_LIGHT}) == list(range(raster.NUMBERS))
+
+
+def test_annotations_are_those_of_staged_scenes() -> None:
+    """What is in view, and how much of it is outside the picture, is what worlds in MuJoCo say of the same boxes."""
+    for frame in WORLD.frames(range(12), distribution=WORLD.distribution("wide"), request=Request(size=SIZE), seed=3):
+        o = frame.objects
+        assert ((o.pixels > 0) | in_view(o.amodal, SIZE)).all()
+        np.testing.assert_allclose(o.truncation, truncation(o.amodal, SIZE), atol=1e-12)
 
 
 def test_what_is_seen_of_the_ground_is_on_the_ground() -> None:

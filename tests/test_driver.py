@@ -75,6 +75,9 @@ def test_it_learns_from_where_early_networks_get_to(tmp_path: Path) -> None:
     same(QUICK.train(*joined(parts), seed=7).model, found)
     same(learner.train(images, labels, recover=recover, seed=7, folder=tmp_path).model, found)
     assert len(asked) == 2
+    asked.clear()
+    replace(learner, recoveries=1).train(images, labels, recover=recover, seed=7)
+    assert [(count, number) for _, count, number in asked] == [(1, 0)]
     with pytest.raises(InputError, match="nothing lets it drive"):
         learner.train(images, labels)
 

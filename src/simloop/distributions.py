@@ -140,8 +140,7 @@ class Uniform(Distribution):
     def sample(self, n: int, rng: np.random.Generator) -> Array:
         a, b = self._ends
         u = rng.random((n, len(self.space)))
-        rows, log, whole = a + (b - a) * u, self.space.log, self.space.discrete
-        rows[:, log] = np.exp(rows[:, log])
+        rows, whole = self.space.from_scale(a + (b - a) * u), self.space.discrete
         low, high = self.low[whole], self.high[whole]
         rows[:, whole] = np.floor(low + u[:, whole] * (high - low + 1))
         return np.minimum(np.maximum(rows, self.low), self.high)

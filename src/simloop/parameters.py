@@ -188,14 +188,14 @@ class ParameterSpace:
 
     def to_scale(self, rows: ArrayLike) -> Array:
         """Physical units to each parameter's scale: the logarithm where `scale` is log. (..., d) -> (..., d)."""
-        x = np.asarray(rows, dtype=float)
-        z: Array = np.where(self.log, np.log(np.where(self.log, x, 1.0)), x)
+        z = np.array(rows, dtype=float)
+        z[..., self.log] = np.log(z[..., self.log])
         return z
 
     def from_scale(self, z: ArrayLike) -> Array:
         """Inverse of `to_scale`. (..., d) -> (..., d)."""
-        z = np.asarray(z, dtype=float)
-        x: Array = np.where(self.log, np.exp(np.where(self.log, z, 0.0)), z)
+        x = np.array(z, dtype=float)
+        x[..., self.log] = np.exp(x[..., self.log])
         return x
 
     def round(self, rows: Array) -> Array:

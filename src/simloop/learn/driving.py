@@ -151,7 +151,7 @@ class Driver:
         if self.recoveries:
             if recover is None:
                 raise InputError("learner 'driver': nothing lets it drive, so it cannot learn from recoveries")
-            for number in range(_ROUNDS):
+            for number in range(min(_ROUNDS, self.recoveries)):
                 more, right = self._recovered(images, labels, recover, number, seed, folder, progress)
                 images, labels = np.concatenate([images, more]), np.concatenate([labels, right])
         if self.adaptation == "auto":
@@ -175,7 +175,7 @@ class Driver:
                 return stored["images"], stored["labels"]
         early = replace(self, adaptation="none", recoveries=0, steps=max(int(_EARLY * self.steps), 1))
         made = early.train(images, labels, seed=seed, folder=own, progress=progress)
-        share = [len(part) for part in np.array_split(np.arange(self.recoveries), _ROUNDS)][number]
+        share = -(-(self.recoveries - number) // _ROUNDS)
         more, right = recover(made.model, share, number)
         if kept:
             with write_aside(kept) as file:

@@ -87,24 +87,26 @@ def select(
     simulated, real = plain.shape.prepared(images), plain.shape.prepared(unlabelled)
     trained: dict[str, TrainedDriver] = {}
     scores: dict[str, Score] = {}
-    plain_mean = 0.0
+    usual = 0.0  # the mean of what the plain network says of reality
     held = stream(seed, "driver", "scored").choice(len(images), size=min(_SCORED, len(images)), replace=False)
     for name in CANDIDATES:
         one = replace(learner, adaptation=name)
         trained[name] = one.train_prepared(simulated, labels, real, seed=seed, folder=folder, progress=progress)
+        network = trained[name].model.network
         with repeatable(0):
-            said = answers(trained[name].model.network, real)[1]
-        mean = float(said.mean())
-        plain_mean = mean if name == "none" else plain_mean
-        back = abs(plain_mean) - abs(mean) > _NEARER or abs(mean - plain_mean) > _MOVED
+            said = answers(network, real)[1]
+        if name == "none":
+            usual = float(said.mean())
+        moved = float(said.mean()) - usual
+        back = goes_back(usual, moved)
         if back:
-            said = said + plain_mean - mean
-            trained[name].model.network.out.bias.data += plain_mean - mean
+            said = said - moved
+            network.out.bias.data -= moved
         errors = reverse_errors(
             plain, trained[name].model.scale.up(said), simulated.some(held), labels[held], real, seed=seed,
             folder=folder / "reverse" / name if folder else None,
         )  # fmt: skip
-        scores[name] = Score(errors, mean - plain_mean, back)
+        scores[name] = Score(errors, moved, back)
         progress(f"driver, {name}: judged without labels", (CANDIDATES.index(name) + 1) / len(CANDIDATES))
     far = outside(trained["none"].model, simulated.some(held), real)
     record = {name: _line(score, scores["none"]) for name, score in scores.items()}
@@ -112,6 +114,11 @@ def select(
     wall = sum(each.wall_seconds for each in trained.values())
     selection = {"taken": taken, "why": why, "outside": far, "scores": record}
     return replace(trained[taken], selection=selection, wall_seconds=wall)
+
+
+def goes_back(usual: float, moved: float) -> bool:
+    """Whether a mean that moved from where the plain network has it is put back there, both in deviations."""
+    return abs(usual) - abs(usual + moved) > _NEARER or abs(moved) > _MOVED
 
 
 def chosen(scores: dict[str, dict[str, float]], far: float) -> tuple[str, str]:
@@ -123,10 +130,7 @@ def chosen(scores: dict[str, dict[str, float]], far: float) -> tuple[str, str]:
         )
     better = {name: s["gain"] for name, s in scores.items() if name != "none" and s["gain"] > s["doubt"]}
     if not better:
-        return (
-            "none",
-            "nothing is adapted: none has a lower reverse error beyond doubt",
-        )
+        return "none", "nothing is adapted: none has a lower reverse error beyond doubt"
     best = max(better, key=lambda name: better[name])
     return best, (
         f"{best} is taken: {far:.0%} of reality is outside of simulation, and its reverse error is lower by"

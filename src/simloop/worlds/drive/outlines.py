@@ -33,39 +33,36 @@ def seen(instances, n):  # type: ignore[no-untyped-def]  # pragma: no cover
 
 
 @compiled
-def _grow(box, a, b, depth, focal, k1, k2, most):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Let a box (4,), in pixels from the picture's centre, hold the image of a point before the camera: m to the right,
-    down and forward."""
-    x, y = a / depth, b / depth
-    r = np.sqrt(x * x + y * y)
-    angle = min(np.arctan(r), most)
-    a2 = angle * angle
-    part = focal * (1 + a2 * (k1 + k2 * a2)) * angle / max(r, 1e-12)
-    u, v = x * part, y * part
-    box[0], box[1], box[2], box[3] = min(box[0], u), min(box[1], v), max(box[2], u), max(box[3], v)
-
-
-@compiled
-def _grow_between(box, p, q, t, focal, k1, k2, most):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """`_grow` for a part t of the way from a point to another, (3,), if it is before the camera."""
-    depth = p[2] + t * (q[2] - p[2])
-    if depth > 0.999 * _BEFORE:
-        _grow(box, p[0] + t * (q[0] - p[0]), p[1] + t * (q[1] - p[1]), depth, focal, k1, k2, most)
+def _grow_along(box, p, q, steps, focal, k1, k2, most):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Let a box (4,), in pixels from the picture's centre, hold the images of points before the camera, at even steps
+    from one point to another, (3,): m to the right, down and forward."""
+    for m in range(steps + 1):
+        t = m / steps
+        depth = p[2] + t * (q[2] - p[2])
+        if depth < 0.999 * _BEFORE:
+            continue
+        x, y = (p[0] + t * (q[0] - p[0])) / depth, (p[1] + t * (q[1] - p[1])) / depth
+        r = np.sqrt(x * x + y * y)
+        angle = min(np.arctan(r), most)
+        a2 = angle * angle
+        part = focal * (1 + a2 * (k1 + k2 * a2)) * angle / max(r, 1e-12)
+        u, v = x * part, y * part
+        box[0], box[1], box[2], box[3] = min(box[0], u), min(box[1], v), max(box[2], u), max(box[3], v)
 
 
 @compiled
 def amodal(  # type: ignore[no-untyped-def]  # pragma: no cover
-    places, middles, halves, edges, position, rotation, focal, centre_u, centre_v, k1, k2, most, far
+    places, middles, halves, position, rotation, focal, centre_u, centre_v, k1, k2, most, far
 ):
     """(n, 4) boxes around the images of things, whatever is before them; NaN of what is behind or farther than `far`.
 
     What it is given: places (n, 3): x, y, m, and heading, rad; of the things' boxes, in their own axes, middles and
-    halves (n, 3), m, and points along the edges (n, 12, k, 3), m; of the camera its position (3,), m, the rotation (3,
-    3) from its axes to the world's, focal length and centre, pixels, and the fisheye's distortion. What is farther
-    from its axis than `most`, rad, is seen there, as `frames.widest` says.
+    halves (n, 3), m; of the camera its position (3,), m, the rotation (3, 3) from its axes to the world's, focal length
+    and centre, pixels, and the fisheye's distortion. What is farther from its axis than `most`, rad, is seen there, as
+    `frames.widest` says.
     """
     out = np.full((len(places), 4), np.nan)
-    own, cuts, box = np.empty((edges.shape[2], 3)), np.empty((12, 3)), np.empty(4)
+    corners, cuts, box = np.empty((8, 3)), np.empty((12, 3)), np.empty(4)
     for k in range(len(places)):
         x, y = places[k, 0] - position[0], places[k, 1] - position[1]
         z = middles[k, 2] - position[2]
@@ -77,31 +74,29 @@ def amodal(  # type: ignore[no-untyped-def]  # pragma: no cover
         if x * rotation[0, 2] + y * rotation[1, 2] + z * rotation[2, 2] <= -reach:
             continue
         c, s = np.cos(places[k, 2]), np.sin(places[k, 2])
-        between = 4 if away < (_CLOSE * reach) ** 2 else 1
+        for m in range(8):  # each bit of its number says on which side it is
+            ex = middles[k, 0] + (halves[k, 0] if m & 1 else -halves[k, 0])
+            ey = middles[k, 1] + (halves[k, 1] if m & 2 else -halves[k, 1])
+            wz = z + (halves[k, 2] if m & 4 else -halves[k, 2])
+            wx, wy = x + c * ex - s * ey, y + s * ex + c * ey
+            for i in range(3):
+                corners[m, i] = rotation[0, i] * wx + rotation[1, i] * wy + rotation[2, i] * wz
         box[0], box[1], box[2], box[3] = np.inf, np.inf, -np.inf, -np.inf
-        count = 0
-        for e in range(12):
-            for m in range(edges.shape[2]):
-                ex, ey = edges[k, e, m, 0], edges[k, e, m, 1]
-                wx, wy, wz = x + c * ex - s * ey, y + s * ex + c * ey, edges[k, e, m, 2] - position[2]
-                for i in range(3):
-                    own[m, i] = rotation[0, i] * wx + rotation[1, i] * wy + rotation[2, i] * wz
-                if own[m, 2] > _BEFORE:
-                    _grow(box, own[m, 0], own[m, 1], own[m, 2], focal, k1, k2, most)
-            first, last = own[0, 2] - _BEFORE, own[-1, 2] - _BEFORE
-            if first * last < 0:  # where the edge, which is straight, passes the camera
-                t = first / (first - last)
-                for i in range(3):
-                    cuts[count, i] = own[0, i] + t * (own[-1, i] - own[0, i])
-                _grow(box, cuts[count, 0], cuts[count, 1], _BEFORE, focal, k1, k2, most)
-                count += 1
-            for m in range(edges.shape[2] - 1 if between > 1 else 0):
-                for j in range(1, between):
-                    _grow_between(box, own[m], own[m + 1], j / between, focal, k1, k2, most)
+        steps, count = 16 if away < (_CLOSE * reach) ** 2 else 4, 0
+        for m in range(8):
+            for side in (1, 2, 4):
+                if m & side:
+                    continue
+                p, q = corners[m], corners[m + side]
+                _grow_along(box, p, q, steps, focal, k1, k2, most)
+                first, last = p[2] - _BEFORE, q[2] - _BEFORE
+                if first * last < 0:  # where the edge passes the camera
+                    for i in range(3):
+                        cuts[count, i] = p[i] + first / (first - last) * (q[i] - p[i])
+                    count += 1
         for i in range(count):  # along the faces that pass the camera
             for j in range(i):
-                for m in range(1, 8):
-                    _grow_between(box, cuts[i], cuts[j], m / 8, focal, k1, k2, most)
+                _grow_along(box, cuts[i], cuts[j], 8, focal, k1, k2, most)
         if box[2] >= box[0]:
             out[k, 0], out[k, 2] = box[0] + centre_u, box[2] + centre_u
             out[k, 1], out[k, 3] = box[1] + centre_v, box[3] + centre_v
@@ -110,7 +105,7 @@ def amodal(  # type: ignore[no-untyped-def]  # pragma: no cover
 
 @compiled
 def annotated(places, middles, halves, amodal, pixels, surfaces, width, height):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Which surfaces and things are in a frame, and where things are.
+    """Which surfaces and things are in a frame, and where things are; as `labels.in_view` and `labels.truncation` do.
 
     What it is given: places (n, 3): x, y, m, and heading, rad, of things; of their boxes, in their own axes, middles
     and halves (n, 3), m; amodal boxes (n, 4); pixels (surfaces + n,) that each instance has; and the picture's size.

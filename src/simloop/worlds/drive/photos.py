@@ -43,10 +43,6 @@ CATEGORIES = (
 _NOT_HERE = ("normals", "flow", "visible")
 #: m, side of a cell in which the nearest point of the road is kept, and how far beside the road
 _CELL, _REACH = 0.5, 2.5
-#: (12, 5, 3) points along the edges of the cube from -1 to 1
-_EDGES = np.array(
-    [np.insert([i, j], axis, t) for axis in range(3) for i in (-1, 1) for j in (-1, 1) for t in np.linspace(-1, 1, 5)]
-).reshape(12, 5, 3)
 
 
 class Geometry:
@@ -72,7 +68,6 @@ class Geometry:
         self._form = tuple(map(float, form))
         low, high = scene.extents
         self._middle, self._half = (low + high) / 2, (high - low) / 2
-        self._edges = self._middle[:, None, None] + _EDGES * self._half[:, None, None]
         self._categories = np.concatenate([len(KINDS) + np.arange(len(SURFACES)), scene.kinds])
         self._names = (*SURFACES, *scene.names)
 
@@ -99,7 +94,7 @@ class Geometry:
         """The annotations of what is seen, and of things that would be seen if nothing were in the way."""
         places, k = self.scene.places(time), camera.intrinsics
         amodal = outlines.amodal(
-            places, self._middle, self._half, self._edges, camera.position, camera.rotation, k[0, 0], k[0, 2], k[1, 2],
+            places, self._middle, self._half, camera.position, camera.rotation, k[0, 0], k[0, 2], k[1, 2],
             *camera.distortion, widest(camera.distortion), raster.FAR,
         )  # fmt: skip
         pixels, boxes = outlines.seen(instances, len(self._names))

@@ -177,9 +177,9 @@ def _grain(x, y, along, v):  # type: ignore[no-untyped-def]  # pragma: no cover
     if v[NOISE] > 0:
         size, strength = v[GRAIN], v[NOISE]
         for octave in range(3):
-            fine, fade, own = 1 / size, 0.5 / size, seed + octave
+            fine, fading, own = 1 / size, 0.5 / size, seed + octave
             for m in range(len(x)):
-                out[m] += strength * noise(x[m] * fine, y[m] * fine, own) * max(0.0, 1 - along[m] * fade)
+                out[m] += strength * noise(x[m] * fine, y[m] * fine, own) * max(0.0, 1 - along[m] * fading)
             size *= 0.4
             strength *= 0.6
     if v[PATCHES] > 0:

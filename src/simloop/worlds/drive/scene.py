@@ -31,6 +31,8 @@ TICK, LASTS = 0.25, 60.0
 SHOULDER = 0.3
 #: m along the road before the first place where a car may start, and after the last one
 BEHIND, AHEAD = 5.0, 30.0
+#: rad, how what lies in a lane or blocks it is turned from the road: its long side across
+_TURNED = {"barrier": np.pi / 2}
 #: part of the cones that are flat
 _FLAT = 0.5
 #: what may lie in a lane, none so wide that it could not be passed; m, thinner parts could not be seen from afar
@@ -317,7 +319,7 @@ class _Things:
             if -_BACK < at - danger_at < _LONGEST_ICE + _OUT:
                 continue
             place, heading, _ = self._road.at(at, beside)
-            self.add(kind, np.array([*place, float(heading) + turned + (np.pi / 2 if kind == "barrier" else 0)]), parts)
+            self.add(kind, np.array([*place, float(heading) + turned + _TURNED.get(kind, 0.0)]), parts)
             line = self._led_around(line, at, around, out)
         return line
 
@@ -356,7 +358,7 @@ class _Things:
         parts = _car(rng) if kind == "car" else _barrier(rng, self._across())
         beside = lane - (0.25 * road.lane_width if road.lanes == 1 else 0.0)
         place, heading, _ = road.at(at, beside)
-        self.add(kind, np.array([*place, float(heading) + (np.pi / 2 if kind == "barrier" else 0)]), parts)
+        self.add(kind, np.array([*place, float(heading) + _TURNED.get(kind, 0.0)]), parts)
         around = road.lane_width / 2 if road.lanes == 2 else 0.3 * road.lane_width
         return self._led_around(line, at, around)
 

@@ -1,6 +1,8 @@
 """What the fast renderer's kernels read of a look: an array of numbers, and lamps.
 
-numbers, lamps = uniforms(values, stream(7, "drive", "look", 3))
+    numbers, lamps = uniforms(values, stream(7, "drive", "look", 3))
+
+Places of the numbers have the names that `raster.py` gives them.
 """
 
 from __future__ import annotations
