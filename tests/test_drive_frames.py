@@ -201,20 +201,6 @@ def test_steering_leads_back_to_the_line() -> None:
     assert labels_at(scene, v, 50.0, begin.place(scene), 5.0)["steering"] == pytest.approx(0, abs=1e-9)
 
 
-def test_starts_near_what_is_in_the_way() -> None:
-    """All are shortly before something that lies in the lane or blocks it, or none needs to be; errors are the same."""
-    v = values(obstacles__count=2.0, danger__kind=2.0, danger__after=50.0, start__near=1.0)
-    scene = make_scene(v, stream(3, "test"), road=straight().road)
-    things = scene.places(0)[:, 0]
-    assert sorted(scene.in_the_way) == pytest.approx(sorted(things), abs=0.5)
-    for k in range(50):
-        near, anywhere = (Begin.of(scene, {**v, "start.near": part}, stream(k, "start")) for part in (1.0, 0.0))
-        assert min(abs(at - near.along - 8.5) for at in scene.in_the_way) <= 7.5
-        assert (near.beside, near.turned) == (anywhere.beside, anywhere.turned)
-    empty = [Begin.of(straight(), {**v, "start.near": part}, stream(0, "start")).along for part in (1.0, 0.0)]
-    assert empty[0] == empty[1]
-
-
 def test_a_bend_is_steered_as_it_bends() -> None:
     """On a circle to the left the label is full lock's part that makes that circle, to the left."""
     angle = np.arange(400) * 0.5 / 20

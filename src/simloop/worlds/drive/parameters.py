@@ -71,8 +71,6 @@ CAR: list[Row] = [
 #: the last, so that what is drawn of the others is as it was
 OBSTACLES: list[Row] = [
     ranged("obstacles.count", 0, 0, 20, (0, 4), "", "in the driven lane, that one drives around", integer=True),
-    ranged("start.near", 0, 0, 1, (0, 0.8), "", "part of a still's starts that are shortly before what is in the way",
-           kind="behaviour"),
 ]  # fmt: skip
 
 TABLE: list[Row] = [*ROAD, *THINGS, *DRIVING, *CAR, *OBSTACLES]

@@ -14,8 +14,6 @@ from simloop.worlds.drive.vehicle import FORM, STATE, advance
 
 #: errors of a start, in standard deviations, are cut here
 _MOST = 2.5
-#: m before what is in the way that a start near it is
-_BEFORE = (1.0, 16.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,16 +26,12 @@ class Begin:
 
     @classmethod
     def of(cls, scene: Scene, values: Mapping[str, float], rng: np.random.Generator) -> Begin:
-        """A random start: anywhere along the road, or shortly before what is in the way, as `start.near` says."""
+        """A random start."""
         road = scene.road
         last = road.length if road.closed else max(road.length - AHEAD, BEHIND + 1)
         errors = np.clip(rng.standard_normal(2), -_MOST, _MOST)
-        along = float(rng.uniform(0 if road.closed else BEHIND, last))
-        if scene.in_the_way and rng.random() < values["start.near"]:
-            before = rng.choice(scene.in_the_way) - rng.uniform(*_BEFORE)
-            along = float(before % road.length if road.closed else np.clip(before, BEHIND, last))
         return cls(
-            along,
+            float(rng.uniform(0 if road.closed else BEHIND, last)),
             float(errors[0] * values["start.offset"] * road.lane_width),
             float(errors[1] * values["start.heading"]),
         )

@@ -82,7 +82,6 @@ class Scene:
         line: (points of the road,) m, how far to the left of the road's middle an expert wants to drive.
         danger: place in `DANGERS`.
         danger_at: m along the road where it happens; NaN where there is none.
-        in_the_way: (j,) m along the road where something lies in the driven lane, or blocks it.
         people: who walk beside the road; None: nobody.
         walkers: (m,) the things that they are.
     """
@@ -101,7 +100,6 @@ class Scene:
     line: Array
     danger: int = 0
     danger_at: float = float("nan")
-    in_the_way: tuple[float, ...] = ()
     people: Pavements | None = None
     walkers: tuple[int, ...] = ()
 
@@ -184,8 +182,7 @@ def make_scene(
         road=road, centre=_centre(road, values), edge=int(values["lines.edge"]), line_width=values["lines.width"],
         dash=values["lines.dash"], gap=values["lines.gap"], kerb=bool(values["kerb.there"]), kinds=things.kinds,
         known=things.known, parts=things.parts, ice=ice, line=line, danger=DANGERS.index(danger),
-        danger_at=at if danger != "none" else float("nan"), in_the_way=things.in_the_way, people=people,
-        walkers=things.walkers,
+        danger_at=at if danger != "none" else float("nan"), people=people, walkers=things.walkers,
     )  # fmt: skip
 
 
@@ -219,7 +216,6 @@ class _Things:
         self._tracks: list[Array] = []
         self._parts: list[tuple[int, _Part]] = []
         self._walkers: dict[int, Walker] = {}
-        self._in_the_way: list[float] = []
 
     @property
     def kinds(self) -> NDArray[np.int64]:
@@ -325,7 +321,6 @@ class _Things:
             place, heading, _ = self._road.at(at, beside)
             self.add(kind, np.array([*place, float(heading) + turned + _TURNED.get(kind, 0.0)]), parts)
             line = self._led_around(line, at, around, out)
-            self._in_the_way.append(at)
         return line
 
     def _led_around(self, line: Array, at: float, around: float, out: float = _OUT) -> Array:
@@ -365,17 +360,12 @@ class _Things:
         place, heading, _ = road.at(at, beside)
         self.add(kind, np.array([*place, float(heading) + _TURNED.get(kind, 0.0)]), parts)
         around = road.lane_width / 2 if road.lanes == 2 else 0.3 * road.lane_width
-        self._in_the_way.append(at)
         return self._led_around(line, at, around)
 
     def _add_walker(self, walker: Walker, parts: Sequence[_Part]) -> None:
         """Add somebody who is on the way once everybody is there."""
         self._walkers[len(self._kinds)] = walker
         self.add("pedestrian", np.zeros(3), parts)
-
-    @property
-    def in_the_way(self) -> tuple[float, ...]:
-        return tuple(self._in_the_way)
 
     @property
     def walkers(self) -> tuple[int, ...]:
@@ -427,13 +417,12 @@ def _colour(rng: np.random.Generator, vivid: float = 0.6) -> tuple[float, float,
 
 
 def _cone(rng: np.random.Generator) -> list[_Part]:
-    """An orange cone on its foot, or a flat disc of any colour as athletes and small cars go around."""
+    """A cone on its foot, or a flat disc as athletes and small cars go around."""
     flat = rng.random() < _FLAT
     high, wide = (_between(rng, 0.08, 0.25) if flat else _between(rng, 0.4, 1.4)), _between(rng, 0.3, 0.6)
-    a, b, c = rng.random(), rng.random(), rng.random()
-    colour = (a, b, c) if flat else (0.8 + 0.2 * a, 0.05 + 0.8 * b, 0.2 * c)
-    foot = [] if flat else [_part("box", (0, 0, 0.03), (1.3 * wide, 1.3 * wide, 0.06), colour)]
-    return [_part("cone", (0, 0, high / 2), (wide, wide, high), colour), *foot]
+    orange = (_between(rng, 0.8, 1), _between(rng, 0.05, 0.85), _between(rng, 0, 0.2))
+    foot = [] if flat else [_part("box", (0, 0, 0.03), (1.3 * wide, 1.3 * wide, 0.06), orange)]
+    return [_part("cone", (0, 0, high / 2), (wide, wide, high), orange), *foot]
 
 
 def _barrier(rng: np.random.Generator, longest: float = np.inf) -> list[_Part]:
