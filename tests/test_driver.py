@@ -133,6 +133,22 @@ class Album:
         return self.frames[index]
 
 
+@pytest.mark.parametrize("normalisation", ["grey-local", "local", "local-standard"])
+def test_what_a_network_sees_is_a_picture(normalisation: str) -> None:
+    """Also of six channels."""
+    from simloop.learn.driver_model import Scale, Shape
+    from simloop.verbs_closed_loop import network_view
+
+    shape = Shape("steering", (40, 30), normalisation, 4)
+    model = DriverModel(shape, Scale(0.0, 1.0), shape.network())
+    image = np.random.default_rng(2).integers(0, 256, (60, 80, 3), dtype=np.uint8)
+    view = network_view(image, model)
+    assert view.shape == (30, 40, 3)
+    assert view.dtype == np.uint8
+    assert view.min() == 0
+    assert view.max() == 255
+
+
 def test_images_and_numbers_are_read_from_frames(monkeypatch: pytest.MonkeyPatch) -> None:
     images, labels = read_images(Album(3, {"steering": 0.5}), "steering", (32, 32))
     assert images.shape == (3, 32, 32, 3)

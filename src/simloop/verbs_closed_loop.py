@@ -157,8 +157,11 @@ def _shot(image: NDArray[np.uint8], command: float, model: DriverModel) -> NDArr
 
 
 def network_view(image: NDArray[np.uint8], model: DriverModel) -> NDArray[np.uint8]:
-    """What a network is shown of a picture (H, W, 3), from its darkest to its brightest: (h, w, 3)."""
-    seen = model.shape.prepared(image[None]).kept[0].astype(np.float32)
+    """What a network is shown of a picture (H, W, 3), from its darkest to its brightest: (h, w, 3).
+
+    Of a normalisation that gives more channels the first three are shown: of `local-standard` those of `local`.
+    """
+    seen = model.shape.prepared(image[None]).kept[0, ..., :3].astype(np.float32)
     low, high = np.percentile(seen, [1, 99])
     grey = np.clip(255 * (seen - low) / max(high - low, 1e-6), 0, 255).astype(np.uint8)
     return np.repeat(grey, 3, axis=2) if grey.shape[2] == 1 else grey
