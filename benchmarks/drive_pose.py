@@ -25,9 +25,10 @@ from simloop.adapt import get_method
 from simloop.adapt.appearance import LookComparison, beside, searched
 from simloop.distributions import Distribution, Point
 from simloop.frames import Request
-from simloop.learn.driver_model import DriverModel, Images
+from simloop.learn.driver_model import DriverModel
 from simloop.learn.driving import Driver
 from simloop.learn.look_reader import LookReader
+from simloop.learn.pictures import Images
 from simloop.parameters import Array, ParameterSpace
 from simloop.randomness import stream
 from simloop.runs import Run

@@ -34,16 +34,40 @@ def test_normalisations_take_light_away() -> None:
         assert each.of(x).shape == (4, each.channels, 30, 40)
 
 
-def test_local_normalisation_by_hand() -> None:
+@pytest.mark.parametrize(("size", "side"), [((60, 80), 9), ((120, 160), 17)])
+def test_local_normalisation_by_hand(size: tuple[int, int], side: int) -> None:
+    """The neighbourhood is as large a part of a large image as of a small one."""
     from scipy.ndimage import uniform_filter
 
-    x = images().double()
-    around = uniform_filter(x.numpy(), (0, 0, 9, 9), mode="constant") / uniform_filter(
-        np.ones(x.shape), (0, 0, 9, 9), mode="constant"
+    x = torch.from_numpy(np.random.default_rng(3).random((2, 3, *size)))
+    around = uniform_filter(x.numpy(), (0, 0, side, side), mode="constant") / uniform_filter(
+        np.ones(x.shape), (0, 0, side, side), mode="constant"
     )
     rest = x.numpy() - around
     expected = rest / np.sqrt((rest**2).mean(axis=(1, 2, 3), keepdims=True))
     np.testing.assert_allclose(NORMALISATIONS["local"].of(x).numpy(), expected, atol=1e-9)
+
+
+def test_pictures_are_changed_as_they_are_seen() -> None:
+    """Shifted as images, then normalised, then disturbed; without a change they are as they are taken."""
+    from simloop.learn.augmentations import AUGMENTATIONS, Augmentation
+    from simloop.learn.pictures import Pictures
+
+    rng = np.random.default_rng(5)
+    pictures = Pictures(rng.integers(0, 256, (9, 30, 40, 3), dtype=np.uint8), "local-standard")
+    chosen = np.array([4, 4, 7])
+    torch.testing.assert_close(pictures.changed(chosen, AUGMENTATIONS["none"], rng), pictures.take(chosen))
+    moved = Augmentation(across=0.1, down=0.1)
+    shifted = Pictures(moved.shifted(pictures.images, chosen, np.random.default_rng(1)), "local-standard")
+    torch.testing.assert_close(
+        pictures.changed(chosen, moved, np.random.default_rng(1)), shifted.take(slice(None)), atol=0, rtol=0
+    )
+    many = np.zeros(400, dtype=np.int64)
+    noise = pictures.changed(many, Augmentation(noise=0.3), rng) - pictures.take(many)
+    assert float(noise.std()) == pytest.approx(0.3, rel=0.02)
+    assert float((noise[0] - noise[1]).abs().max()) > 0.1  # not the same for all
+    hidden = pictures.changed(many, Augmentation(hidden=0.5), rng)
+    assert float((hidden == 0).any(dim=(1, 2, 3)).float().mean()) == pytest.approx(0.5, abs=0.1)
 
 
 def test_real_images_are_weighed_to_the_labels_of_simulation() -> None:
@@ -59,12 +83,12 @@ def test_real_images_are_weighed_to_the_labels_of_simulation() -> None:
 def test_statistics_are_those_of_real_images() -> None:
     """After adabn each layer's batch normalisation has the mean and variance of what reality brings there."""
     from simloop.learn.domains.adabn import take_statistics
-    from simloop.learn.domains.course import Tensors
     from simloop.learn.domains.network import Network
+    from simloop.learn.pictures import Pictures
 
     rng = np.random.default_rng(2)
     network = Network(1, (32, 16), 4)
-    real = Tensors(rng.normal(3, 2, (300, 16, 32, 1)).astype(np.float16))
+    real = Pictures(rng.integers(0, 256, (300, 16, 32, 3), dtype=np.uint8), "grey")
     labels = rng.normal(0, 1, 500)
     with torch.no_grad():
         network.out.weight.zero_()  # so that it says the same of all, and all weigh alike

@@ -161,7 +161,7 @@ def network_view(image: NDArray[np.uint8], model: DriverModel) -> NDArray[np.uin
 
     Of a normalisation that gives more channels the first three are shown: of `local-standard` those of `local`.
     """
-    seen = model.shape.prepared(image[None]).kept[0, ..., :3].astype(np.float32)
+    seen = model.shape.prepared(image[None]).take([0])[0, :3].permute(1, 2, 0).numpy()
     low, high = np.percentile(seen, [1, 99])
     grey = np.clip(255 * (seen - low) / max(high - low, 1e-6), 0, 255).astype(np.uint8)
     return np.repeat(grey, 3, axis=2) if grey.shape[2] == 1 else grey

@@ -23,8 +23,8 @@ from simloop.data.sheet import check_sheet, write_pictures
 from simloop.distributions import Distribution, Normal, Product, Uniform
 from simloop.errors import InputError, count, need, unknown
 from simloop.gap.images import BLOCK, energy_distance, told_apart
-from simloop.learn.driver_model import Images
 from simloop.learn.look_reader import LookReader
+from simloop.learn.pictures import Images
 from simloop.progress import Progress, silent
 from simloop.randomness import stream
 from simloop.runs import TRAINING, Resume, Run, write_json

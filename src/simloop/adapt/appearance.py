@@ -22,8 +22,8 @@ from simloop.adapt.discrepancy import Discrepancy
 from simloop.distributions import Distribution, Normal, Point, Product, Uniform
 from simloop.errors import InputError
 from simloop.gap.images import energy_distance, mean_distance
-from simloop.learn.driver_model import Images
 from simloop.learn.look_reader import LookReader
+from simloop.learn.pictures import Images
 from simloop.parameters import Array, ParameterSpace
 from simloop.randomness import stream
 from simloop.worlds.world import World

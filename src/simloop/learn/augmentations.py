@@ -1,6 +1,7 @@
 """Small changes of images that do not change their label, so that a network does not hang on what it happens to see.
 
-They act on normalised images: after `local` a change of light is gone, and what is left of it is a gain.
+Images are shifted as they are, and disturbed once they are normalised: after `local` a change of light is gone, and
+what is left of it is a gain.
 """
 
 from __future__ import annotations
@@ -11,6 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simloop.errors import unknown
+
+#: images that a strip of noise is as long as
+_STRIP = 4
 
 
 @dataclass(frozen=True)
@@ -32,27 +36,34 @@ class Augmentation:
     noise: float = 0.0
     hidden: float = 0.0
 
-    def of(
-        self, images: NDArray[np.float16], index: NDArray[np.int64], rng: np.random.Generator
-    ) -> NDArray[np.float32]:
-        """Some of the images (n, H, W, C), changed: (m, H, W, C)."""
-        m, (height, width, channels) = len(index), images.shape[1:]
+    def shifted(
+        self, images: NDArray[np.uint8], index: NDArray[np.int64], rng: np.random.Generator
+    ) -> NDArray[np.uint8]:
+        """Some of the images (n, H, W, C), each shifted: (m, H, W, C)."""
+        m, (height, width) = len(index), images.shape[1:3]
         right = rng.integers(-round(self.across * width), round(self.across * width) + 1, size=(m, 1))
         lower = rng.integers(-round(self.down * height), round(self.down * height) + 1, size=(m, 1))
         rows = np.clip(np.arange(height) - lower, 0, height - 1)
         columns = np.clip(np.arange(width) - right, 0, width - 1)
-        out = images[index[:, None, None], rows[:, :, None], columns[:, None, :]].astype(np.float32)
+        return images[index[:, None, None], rows[:, :, None], columns[:, None, :]]
+
+    def disturb(self, seen: NDArray[np.float32], rng: np.random.Generator) -> None:
+        """Change normalised images (m, H, W, C) in place, all but where things are in them."""
+        m, height, width, channels = seen.shape
         if self.gain:
-            out *= np.exp(self.gain * rng.standard_normal((m, 1, 1, 1), dtype=np.float32))
+            seen *= np.exp(self.gain * rng.standard_normal((m, 1, 1, 1), dtype=np.float32))
         if self.offset:
-            out += self.offset * rng.standard_normal((m, 1, 1, channels), dtype=np.float32)
+            seen += self.offset * rng.standard_normal((m, 1, 1, channels), dtype=np.float32)
         if self.noise:
-            out += self.noise * rng.standard_normal(out.shape, dtype=np.float32)
+            size = height * width * channels
+            # each image has a part of one strip of noise: as much of it for each would take as long as the network
+            strip = self.noise * rng.standard_normal(_STRIP * size, dtype=np.float32)
+            for image, first in zip(seen, rng.integers((_STRIP - 1) * size, size=m), strict=True):
+                image += strip[first : first + size].reshape(image.shape)
         for i in np.flatnonzero(rng.random(m) < self.hidden):
             h, w = rng.integers(1, height // 2 + 1), rng.integers(1, width // 2 + 1)
             r, c = rng.integers(height - h + 1), rng.integers(width - w + 1)
-            out[i, r : r + h, c : c + w] = 0
-        return out
+            seen[i, r : r + h, c : c + w] = 0
 
 
 def get_augmentation(name: str) -> Augmentation:

@@ -11,25 +11,18 @@ import json
 import warnings
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from simloop.errors import InputError, need
 from simloop.learn.normalisation import get_normalisation
+from simloop.learn.pictures import Images, Pictures, check_images, resized
 from simloop.parameters import Array
 from simloop.repeatable import repeatable
 from simloop.runs import read_json, write_aside, write_json
 
-if TYPE_CHECKING:
-    from simloop.learn.domains.course import Tensors
-
-#: images that are normalised together
-_TOGETHER = 256
 _WEIGHTS, _RECORD = "driver.safetensors", "driver.json"
-
-Images = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -79,21 +72,9 @@ class Shape:
 
         return Network(channels, self.size, self.width)
 
-    def prepared(self, images: Images) -> Tensors:
+    def prepared(self, images: Images) -> Pictures:
         """Images (n, H, W, 3) of any size as a network sees them."""
-        import torch
-
-        from simloop.learn.domains.course import Tensors
-
-        normal = get_normalisation(self.normalisation)
-        width, height = self.size
-        out = np.empty((len(images), height, width, normal.channels), dtype=np.float16)
-        with torch.no_grad(), repeatable(0):
-            for first in range(0, len(images), _TOGETHER):
-                small = resized(images[first : first + _TOGETHER], self.size)
-                x = torch.from_numpy(small.astype(np.float32) / np.float32(255)).permute(0, 3, 1, 2)
-                out[first : first + _TOGETHER] = normal.of(x).permute(0, 2, 3, 1).numpy()
-        return Tensors(out)
+        return Pictures(resized(images, self.size), self.normalisation)
 
 
 @dataclass(eq=False)
@@ -184,23 +165,3 @@ class DriverModel:
             )  # fmt: skip
         with write_aside(path) as file:
             file.write(content.getvalue())
-
-
-def check_images(images: Images, what: str = "images") -> None:
-    """Raise an InputError for what is no (n, H, W, 3) uint8."""
-    if images.ndim != 4 or images.shape[3] != 3 or images.dtype != np.uint8:
-        raise InputError(
-            f"{what}: expected (n, height, width, 3) uint8, got {images.dtype} of shape {tuple(images.shape)}"
-        )
-
-
-def resized(images: Images, size: tuple[int, int]) -> Images:
-    """Images (n, H, W, 3) brought to (width, height) by averaging areas."""
-    from PIL import Image
-
-    if images.shape[2:0:-1] == size:
-        return images
-    out = np.empty((len(images), size[1], size[0], 3), dtype=np.uint8)
-    for i, image in enumerate(images):
-        out[i] = np.asarray(Image.fromarray(image).resize(size, Image.Resampling.BOX))
-    return out

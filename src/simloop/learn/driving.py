@@ -22,9 +22,10 @@ import numpy as np
 from simloop.errors import InputError, did_you_mean, unknown
 from simloop.learn.augmentations import get_augmentation
 from simloop.learn.domains import ADAPTATIONS, Adaptation
-from simloop.learn.driver_model import DriverModel, Images, Scale, Shape, check_images, resized
+from simloop.learn.driver_model import DriverModel, Scale, Shape
 from simloop.learn.learner import Clock
 from simloop.learn.normalisation import get_normalisation
+from simloop.learn.pictures import Images, Pictures, check_images, resized
 from simloop.learn.state import keep_state, kept_state
 from simloop.parameters import Array
 from simloop.progress import Progress, silent
@@ -34,7 +35,7 @@ from simloop.runs import write_aside
 
 if TYPE_CHECKING:
     from simloop.learn.detector import Frames
-    from simloop.learn.domains.course import Plain, Tensors
+    from simloop.learn.domains.course import Plain
 
 #: gradient steps in a chunk, and part of the training over which the rate rises
 _CHUNK, _WARM = 100, 0.05
@@ -47,8 +48,8 @@ _TRANSLATION = {
     "control": 5.0,
     "control of cycle": 5.0,
 }
-#: part of the memory that is free which images may take, and bytes of a pixel: as it is, and in up to six channels
-_MEMORY, _BYTES = 0.7, 3 + 6 * 2
+#: part of the memory that is free which images may take, and bytes of a pixel: as it is, and copied beside recoveries
+_MEMORY, _BYTES = 0.7, 3 + 3
 #: how often a network drives to learn from it, and what part of the steps each of these networks learns for
 _ROUNDS, _EARLY = 2, 0.2
 #: a driver, a number of images and of the round -> images (n, H, W, 3) that it sees where it drives, and what is right
@@ -206,9 +207,9 @@ class Driver:
 
     def train_prepared(
         self,
-        images: Tensors,
+        images: Pictures,
         labels: Array,
-        real: Tensors | None,
+        real: Pictures | None,
         *,
         seed: int = 0,
         folder: Path | None = None,
@@ -244,7 +245,7 @@ class Driver:
         return self.translation_steps if self.adaptation == "translation" else self.steps
 
     def _chunk(
-        self, course: Plain, images: Tensors, labels: Array, real: Tensors | None, steps: range, seed: int
+        self, course: Plain, images: Pictures, labels: Array, real: Pictures | None, steps: range, seed: int
     ) -> dict[str, float]:
         """Some gradient steps; the mean of each loss."""
         import torch
@@ -259,11 +260,8 @@ class Driver:
             for step in steps:
                 rng = stream(seed, "driver", "batch", step)
                 chosen = rng.integers(len(images), size=size)
-                seen = torch.from_numpy(change.of(images.kept, chosen, rng)).permute(0, 3, 1, 2)
-                other = None
-                if real:
-                    drawn = change.of(real.kept, rng.choice(len(real), size=size, p=likely), rng)
-                    other = torch.from_numpy(drawn).permute(0, 3, 1, 2)
+                seen = images.changed(chosen, change, rng)
+                other = real.changed(rng.choice(len(real), size=size, p=likely), change, rng) if real else None
                 done = step / self._steps
                 for optimizer in course.optimizers.values():
                     for group in optimizer.param_groups:
@@ -276,7 +274,7 @@ class Driver:
     def _rate(done: float) -> float:
         return min((done + 1e-3) / _WARM, 0.5 * (1 + float(np.cos(np.pi * done))) + 1e-3)
 
-    def _weights(self, course: Plain, labels: Array, real: Tensors) -> Array:
+    def _weights(self, course: Plain, labels: Array, real: Pictures) -> Array:
         """(m,) how likely each real image is drawn, by what the network says of it as far as it is trained."""
         from simloop.learn.domains.course import answers
         from simloop.learn.domains.label_shift import balance
@@ -304,7 +302,7 @@ def read_images(frames: Frames, label: str, size: tuple[int, int], *, where: str
     """All images of a dataset (n, height, width, 3), and their numbers (n,), in memory.
 
     Args:
-        frames: 12,000 images of 80 x 60 take 170 MB, and up to four times as much again while they are learned from.
+        frames: 12,000 images of 80 x 60 take 170 MB, and as much again where recoveries join them.
         label: a number of them, by name.
         size: (width, height) to bring them to.
         where: they are, in errors.

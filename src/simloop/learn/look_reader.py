@@ -18,11 +18,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from simloop.errors import InputError
-from simloop.learn.driver_model import Images, check_images, resized
 from simloop.learn.normalisation import get_normalisation
+from simloop.learn.pictures import Images, Pictures, check_images, resized
 from simloop.parameters import Array
 from simloop.progress import Progress, silent
 from simloop.randomness import stream
@@ -35,8 +34,6 @@ _WIDTHS, _KERNELS, _HIDDEN, _DROPPED = (16, 32, 64, 64), (5, 3, 3, 3), 64, 0.3
 _BATCH, _RATE, _GAIN = 64, 2e-3, 0.15
 #: part of the pictures, the last ones, that is not learned from: it says what can be seen
 _HELD_OUT = 0.15
-#: pictures that are looked at together
-_TOGETHER = 256
 _WEIGHTS, _RECORD = "reader.safetensors", "reader.json"
 
 
@@ -114,14 +111,14 @@ class LookReader:
         wanted = ((rows - middle) / spread).astype(np.float32)
         prepared = _prepared(images, seen)
         with repeatable(int(stream(seed, "reader").integers(2**31))):
-            network = _network(prepared.shape[1], size, rows.shape[1])
+            network = _network(get_normalisation(normalisation).channels, size, rows.shape[1])
             adam = torch.optim.AdamW(network.parameters(), _RATE, weight_decay=1e-2)
             network.train()
             for step in range(steps):
                 rng = stream(seed, "reader", "batch", step)
                 at = rng.integers(learned, size=_BATCH)
-                contrast = np.exp(_GAIN * rng.standard_normal((_BATCH, 1, 1, 1))).astype(np.float32)
-                x, y = torch.from_numpy(prepared[at].astype(np.float32) * contrast), wanted[at]
+                contrast = torch.from_numpy(np.exp(_GAIN * rng.standard_normal((_BATCH, 1, 1, 1))).astype(np.float32))
+                x, y = prepared.take(at) * contrast, wanted[at]
                 if turned is not None:
                     x[::2] = x[::2].flip(3)
                     y[::2] *= signs
@@ -135,9 +132,9 @@ class LookReader:
                 if step % 50 == 49:
                     progress(f"reader: step {step + 1} of {steps}, loss {float(loss.detach()):.2f}", (step + 1) / steps)
         reader = cls(seen, network)
-        return reader._tried(prepared[learned:], wanted[learned:].astype(float))
+        return reader._tried(prepared.some(slice(learned, None)), wanted[learned:].astype(float))
 
-    def _tried(self, prepared: NDArray[np.float16], wanted: Array) -> LookReader:
+    def _tried(self, prepared: Pictures, wanted: Array) -> LookReader:
         """The reader with what it is found to see in pictures that it has not learned from."""
         said = self._answers(prepared)[1]
         left = ((said - wanted) ** 2).mean(axis=0) / np.maximum(wanted.var(axis=0), 1e-12)
@@ -164,15 +161,14 @@ class LookReader:
         check_images(images)
         return self._answers(_prepared(images, self.seen))
 
-    def _answers(self, prepared: NDArray[np.float16]) -> tuple[Array, Array]:
+    def _answers(self, prepared: Pictures) -> tuple[Array, Array]:
         import torch
 
         self.network.eval()
         found = []
         with torch.no_grad(), repeatable(0):
-            for first in range(0, len(prepared), _TOGETHER):
-                each = self.network(torch.from_numpy(prepared[first : first + _TOGETHER].astype(np.float32)))
-                found.append([x.numpy().astype(float) for x in each])
+            for _, x in prepared.parts():
+                found.append([each.numpy().astype(float) for each in self.network(x)])
         said = np.concatenate([y for _, y in found])
         return np.concatenate([f for f, _ in found]), said if self.seen.says is None else said[:, self.seen.says]
 
@@ -204,18 +200,9 @@ class LookReader:
         return cls(seen, network)
 
 
-def _prepared(images: Images, seen: Seen) -> NDArray[np.float16]:
-    """Pictures as the network sees them, (n, channels, height, width)."""
-    import torch
-
-    normal = get_normalisation(seen.normalisation)
-    width, height = seen.size
-    out = np.empty((len(images), normal.channels, height, width), dtype=np.float16)
-    with torch.no_grad(), repeatable(0):
-        for first in range(0, len(images), _TOGETHER):
-            small = resized(images[first : first + _TOGETHER], seen.size).astype(np.float32) / np.float32(255)
-            out[first : first + _TOGETHER] = normal.of(torch.from_numpy(small).permute(0, 3, 1, 2)).numpy()
-    return out
+def _prepared(images: Images, seen: Seen) -> Pictures:
+    """Pictures as the network sees them."""
+    return Pictures(resized(images, seen.size), seen.normalisation)
 
 
 def _network(channels: int, size: tuple[int, int], numbers: int) -> Any:

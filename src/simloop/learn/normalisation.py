@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
+from math import prod
 from typing import Any
 
 from simloop.errors import unknown
 
-#: pixels on a side of the neighbourhood whose mean `local` takes away
-_SIDE = 9
+#: a side of the neighbourhood whose mean `local` takes away, as a part of the image's width: 9 pixels of 80
+_SIDE = 9 / 80
 #: the least deviation of an image from 0 to 1 that it is divided by: a quarter of a grey level
 _LEAST = 1e-3
 #: parts of red, green and blue in grey (ITU-R BT.601)
@@ -73,22 +75,35 @@ def _grey(images: Any) -> Any:
 
 
 def _around(images: Any) -> Any:
-    """The mean of the pixels around each one that are in the image; rows, then columns, which is the same."""
-    from torch.nn.functional import avg_pool2d
+    """The mean of the pixels around each one that are in the image: rows, then columns, each a product of matrices."""
+    height, width = map(int, images.shape[2:])  # where it is traced for export, these are tensors
+    reach = round(_SIDE * width / 2 - 0.5)
+    down, across = (_near(count, reach).to(images.dtype) for count in (height, width))
+    return down @ images @ across.T
 
-    half = _SIDE // 2
-    rows = avg_pool2d(images, (_SIDE, 1), 1, (half, 0), count_include_pad=False)
-    return avg_pool2d(rows, (1, _SIDE), 1, (0, half), count_include_pad=False)
+
+@lru_cache
+def _near(count: int, reach: int) -> Any:
+    """(count, count) what each of some pixels in a row takes of which others, so that it is the mean around it."""
+    import torch
+
+    at = torch.arange(count)
+    near = ((at[:, None] - at).abs() <= reach).to(torch.float64)
+    return near / near.sum(dim=1, keepdim=True)
 
 
 def _deviation(rest: Any, axes: tuple[int, ...]) -> Any:
-    return (rest * rest).mean(dim=axes, keepdim=True).sqrt().clamp(min=_LEAST)
+    """Of what has no mean, over some axes; `norm` makes no copy of all squares."""
+    from torch.linalg import vector_norm
+
+    count = prod(int(rest.shape[axis]) for axis in axes)
+    return (vector_norm(rest, dim=axes, keepdim=True) / count**0.5).clamp(min=_LEAST)
 
 
 NORMALISATIONS: dict[str, Normalisation] = {
     "none": Normalisation("as they are, about 0", 3, _centred),
     "standard": Normalisation("each channel minus its mean, over its deviation", 3, _standard),
-    "local": Normalisation(f"minus the mean of {_SIDE} x {_SIDE} pixels, over the image's deviation", 3, _local),
+    "local": Normalisation("minus the mean around each pixel, over the image's deviation", 3, _local),
     "local-standard": Normalisation("`local` and `standard`, beside each other", 6, _local_and_standard),
     "grey": Normalisation("grey, about 0", 1, lambda images: _centred(_grey(images))),
     "grey-standard": Normalisation("grey, then `standard`", 1, lambda images: _standard(_grey(images))),

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from simloop.distributions import Distribution
-from simloop.learn.driver_model import DriverModel, Images
+from simloop.learn.driver_model import DriverModel
+from simloop.learn.pictures import Images
 from simloop.parameters import Array
 from simloop.progress import Progress, silent
 from simloop.randomness import stream

@@ -28,15 +28,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from simloop.learn.domains import Adaptation
-from simloop.learn.driver_model import DriverModel, Images
+from simloop.learn.driver_model import DriverModel
 from simloop.parameters import Array
 from simloop.progress import Progress, silent
 from simloop.randomness import stream
 from simloop.repeatable import repeatable
 
 if TYPE_CHECKING:
-    from simloop.learn.domains.course import Tensors
     from simloop.learn.driving import Driver, TrainedDriver
+    from simloop.learn.pictures import Images, Pictures
 
 #: what is tried; `translation` takes longer than all of them together and is taken by name
 CANDIDATES: tuple[Adaptation, ...] = ("none", "adabn", "coral", "dann")
@@ -141,9 +141,9 @@ def chosen(scores: dict[str, dict[str, float]], far: float) -> tuple[str, str]:
 def reverse_errors(
     plain: Driver,
     said: Array,
-    simulated: Tensors,
+    simulated: Pictures,
     labels: Array,
-    real: Tensors,
+    real: Pictures,
     *,
     seed: int = 0,
     folder: Path | None = None,
@@ -172,7 +172,7 @@ def reverse_errors(
     return np.array(errors)
 
 
-def outside(model: DriverModel, simulated: Tensors, real: Tensors) -> float:
+def outside(model: DriverModel, simulated: Pictures, real: Pictures) -> float:
     """The part of real images whose features are farther from simulation than all but 5 % of simulated ones.
 
     Far is Mahalanobis' distance to one half of the simulated images; the other half says what is rare.

@@ -17,8 +17,9 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
-from simloop.learn.domains.course import TOGETHER, Plain, Tensors, answers
+from simloop.learn.domains.course import Plain, answers
 from simloop.learn.domains.label_shift import balance
+from simloop.learn.pictures import Pictures
 from simloop.parameters import Array
 
 
@@ -28,18 +29,18 @@ class AdaBN(Plain):
     name: ClassVar[str] = "adabn"
     adapts: ClassVar[bool] = True
 
-    def finish(self, images: Tensors, labels: Array, real: Tensors | None) -> None:
+    def finish(self, images: Pictures, labels: Array, real: Pictures | None) -> None:
         if real is not None:
             take_statistics(self.network, labels, real)
 
 
-def take_statistics(network: Any, labels: Array, real: Tensors, *, rounds: int = 2) -> None:
+def take_statistics(network: Any, labels: Array, real: Pictures, *, rounds: int = 2) -> None:
     """Give a `Network` the statistics of real images, weighed against label shift.
 
     Args:
         network: changed in place.
         labels: (n,) simulated, in deviations.
-        real: images (m, H, W, C).
+        real: m images.
         rounds: how often.
     """
     for _ in range(rounds):
@@ -48,14 +49,12 @@ def take_statistics(network: Any, labels: Array, real: Tensors, *, rounds: int =
             _take(network, layer, real, weights / weights.sum())
 
 
-def _take(network: Any, layer: int, real: Tensors, weights: Array) -> None:
+def _take(network: Any, layer: int, real: Pictures, weights: Array) -> None:
     """The mean and variance (channels,) of what comes to one layer's batch normalisation, those before being done."""
     network.eval()
     mean, square = torch.zeros(()), torch.zeros(())
     with torch.no_grad():
-        for first in range(0, len(real), TOGETHER):
-            at = slice(first, first + TOGETHER)
-            x = real.take(at)
+        for at, x in real.parts():
             for before in network.blocks[:layer]:
                 x = before(x)
             x = network.blocks[layer][0](x)

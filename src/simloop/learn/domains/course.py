@@ -12,16 +12,14 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch.nn import functional
 
 from simloop.errors import InputError
 from simloop.learn.domains.network import Network
+from simloop.learn.pictures import Pictures
 from simloop.learn.state import optimizer_arrays, restore_optimizer
 from simloop.parameters import Array
 
-#: images that are looked at together where nothing is learned
-TOGETHER = 128
 #: the norm at which gradients are cut
 _STEEPEST = 1.0
 #: an error, in deviations of the labels, from which on it counts linearly
@@ -102,7 +100,7 @@ class Plain:
             torch.nn.utils.clip_grad_norm_(optimizer.param_groups[0]["params"], _STEEPEST)
             optimizer.step()
 
-    def finish(self, images: Tensors, labels: Array, real: Tensors | None) -> None:
+    def finish(self, images: Pictures, labels: Array, real: Pictures | None) -> None:
         """What is done when all steps are taken."""
 
     def modules(self) -> dict[str, Any]:
@@ -125,35 +123,18 @@ class Plain:
             restore_optimizer(name, optimizer, arrays)
 
 
-class Tensors:
-    """Normalised images in memory, (n, H, W, C) float16, as batches for a network."""
-
-    def __init__(self, kept: NDArray[np.float16]) -> None:
-        self.kept = kept
-
-    def __len__(self) -> int:
-        return len(self.kept)
-
-    def take(self, index: Any) -> Any:
-        """(m, C, H, W) float32, with the channels last in memory, which is faster."""
-        return torch.from_numpy(self.kept[index].astype(np.float32)).permute(0, 3, 1, 2)
-
-    def some(self, index: NDArray[np.int64]) -> Tensors:
-        return Tensors(self.kept[index])
-
-
 def control_loss(said: Any, labels: Any) -> Any:
     """Huber's loss: near zero it is smooth, far from it a single odd label counts little."""
     return functional.huber_loss(said, labels, delta=_LINEAR) / _LINEAR
 
 
-def answers(network: Any, images: Tensors) -> tuple[Array, Array]:
+def answers(network: Any, images: Pictures) -> tuple[Array, Array]:
     """Features (n, F) and numbers (n,) of a network in use, in deviations."""
     network.eval()
     features, numbers = [], []
     with torch.no_grad():
-        for first in range(0, len(images), TOGETHER):
-            f, y = network(images.take(slice(first, first + TOGETHER)))
+        for _, seen in images.parts():
+            f, y = network(seen)
             features.append(f.numpy().astype(float))
             numbers.append(y.numpy().astype(float))
     return np.concatenate(features), np.concatenate(numbers)
