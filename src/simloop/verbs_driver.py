@@ -13,7 +13,7 @@ from simloop import terminal
 from simloop.config import parsed_pairs, with_options
 from simloop.data.store import Dataset
 from simloop.errors import InputError, need
-from simloop.learn.driving import Driver, DriverModel, Images, Recover, read_images
+from simloop.learn.driving import Contrast, Driver, DriverModel, Images, Recover, read_images
 from simloop.learn.recoveries import recoveries
 from simloop.parameters import Array
 from simloop.progress import Progress, silent
@@ -112,14 +112,15 @@ def train_driver(
     if real is not None:
         configuration["unlabelled"] = {"name": real.name, "images": len(real), "hash": _hash(real)}
     recover = _recover(dataset, learner.label, seed, progress) if learner.recoveries else None
+    contrast = _contrast(dataset, learner, seed, progress) if learner.pairs else None
     with Run.open(folder, configuration, resume=resume) as run:
 
         def compute() -> dict[str, Any]:
             images, labels = read_images(learned_from, learner.label, learner.size, where=str(dataset.folder))
             seen = None if real is None else real.read(size=learner.size)
             trained = learner.train(
-                images, labels, unlabelled=seen, recover=recover, seed=seed, folder=folder / TRAINING,
-                progress=progress,
+                images, labels, unlabelled=seen, recover=recover, contrast=contrast, seed=seed,
+                folder=folder / TRAINING, progress=progress,
             )  # fmt: skip
             trained.model.save(folder / POLICY)
             return {"history": trained.history, "selection": trained.selection}
@@ -147,6 +148,24 @@ def _recover(dataset: Dataset, label: str, seed: int, progress: Progress) -> Rec
         )  # fmt: skip
 
     return recover
+
+
+def _contrast(dataset: Dataset, learner: Driver, seed: int, progress: Progress) -> Contrast:
+    """Makes pairs of pictures in scenes of a dataset's distribution and looks."""
+    if dataset.world != "drive":
+        raise InputError(f"pairs: are made in scenes of world 'drive', and the dataset is of {dataset.world!r}")
+    if learner.label != "steering":
+        raise InputError(f"pairs: an expert's steering differs in them, not {learner.label!r}; leave them out")
+
+    def contrast(count: int) -> tuple[Images, Array]:
+        from simloop.worlds.drive.counterfactuals import counterfactuals
+
+        return counterfactuals(
+            driven_world("drive"), count, size=learner.size, distribution=dataset.distribution, look=dataset.look,
+            seed=number(seed, "pairs", dataset.seed), progress=progress,
+        )  # fmt: skip
+
+    return contrast
 
 
 def scored(model: DriverModel, images: Images, labels: Array) -> dict[str, float]:

@@ -37,33 +37,35 @@ class Augmentation:
     hidden: float = 0.0
 
     def shifted(
-        self, images: NDArray[np.uint8], index: NDArray[np.int64], rng: np.random.Generator
+        self, images: NDArray[np.uint8], index: NDArray[np.int64], rng: np.random.Generator, *, alike: int = 1
     ) -> NDArray[np.uint8]:
-        """Some of the images (n, H, W, C), each shifted: (m, H, W, C)."""
-        m, (height, width) = len(index), images.shape[1:3]
+        """Some of the images (n, H, W, C), each shifted, or `alike` in a row together: (m, H, W, C)."""
+        m, (height, width) = len(index) // alike, images.shape[1:3]
         right = rng.integers(-round(self.across * width), round(self.across * width) + 1, size=(m, 1))
         lower = rng.integers(-round(self.down * height), round(self.down * height) + 1, size=(m, 1))
-        rows = np.clip(np.arange(height) - lower, 0, height - 1)
-        columns = np.clip(np.arange(width) - right, 0, width - 1)
+        rows = np.clip(np.arange(height) - lower, 0, height - 1).repeat(alike, axis=0)
+        columns = np.clip(np.arange(width) - right, 0, width - 1).repeat(alike, axis=0)
         return images[index[:, None, None], rows[:, :, None], columns[:, None, :]]
 
-    def disturb(self, seen: NDArray[np.float32], rng: np.random.Generator) -> None:
-        """Change normalised images (m, H, W, C) in place, all but where things are in them."""
-        m, height, width, channels = seen.shape
+    def disturb(self, seen: NDArray[np.float32], rng: np.random.Generator, *, alike: int = 1) -> None:
+        """Change normalised images (m, H, W, C) in place, all but where things are in them; `alike` together."""
+        height, width, channels = seen.shape[1:]
+        seen = seen.reshape(-1, alike, height, width, channels)  # a view, or what is changed is not what was given
+        m = len(seen)
         if self.gain:
-            seen *= np.exp(self.gain * rng.standard_normal((m, 1, 1, 1), dtype=np.float32))
+            seen *= np.exp(self.gain * rng.standard_normal((m, 1, 1, 1, 1), dtype=np.float32))
         if self.offset:
-            seen += self.offset * rng.standard_normal((m, 1, 1, channels), dtype=np.float32)
+            seen += self.offset * rng.standard_normal((m, 1, 1, 1, channels), dtype=np.float32)
         if self.noise:
             size = height * width * channels
             # each image has a part of one strip of noise: as much of it for each would take as long as the network
             strip = self.noise * rng.standard_normal(_STRIP * size, dtype=np.float32)
-            for image, first in zip(seen, rng.integers((_STRIP - 1) * size, size=m), strict=True):
-                image += strip[first : first + size].reshape(image.shape)
+            for images, first in zip(seen, rng.integers((_STRIP - 1) * size, size=m), strict=True):
+                images += strip[first : first + size].reshape(images.shape[1:])
         for i in np.flatnonzero(rng.random(m) < self.hidden):
             h, w = rng.integers(1, height // 2 + 1), rng.integers(1, width // 2 + 1)
             r, c = rng.integers(height - h + 1), rng.integers(width - w + 1)
-            seen[i, r : r + h, c : c + w] = 0
+            seen[i, :, r : r + h, c : c + w] = 0
 
 
 def get_augmentation(name: str) -> Augmentation:

@@ -34,6 +34,7 @@ from simloop.repeatable import repeatable
 from simloop.runs import write_aside
 
 if TYPE_CHECKING:
+    from simloop.learn.augmentations import Augmentation
     from simloop.learn.detector import Frames
     from simloop.learn.domains.course import Plain
 
@@ -55,6 +56,10 @@ _ROUNDS, _EARLY = 2, 0.2
 #: a driver, a number of images and of the round -> images (n, H, W, 3) that it sees where it drives, and what is right
 #: there (n,)
 Recover = Callable[[DriverModel, int, int], tuple[Images, Array]]
+#: a number of pairs -> images (n, 2, H, W, 3) that differ in one thing, and their numbers (n, 2)
+Contrast = Callable[[int], tuple[Images, Array]]
+#: part of a batch that is pairs, where a driver learns from any
+_PAIRED = 0.375
 #: images below which nothing can be said of a domain
 _FEWEST = 16
 
@@ -78,6 +83,29 @@ class TrainedDriver:
     selection: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """Images that come in pairs, one after the other.
+
+    Attributes:
+        pictures: of 2 n images.
+        labels: (2 n,) their numbers.
+    """
+
+    pictures: Pictures
+    labels: Array
+
+    @classmethod
+    def of(cls, shape: Shape, images: Images, labels: Array) -> Pairs:
+        """Images (n, 2, H, W, 3) and numbers (n, 2), for networks of a shape."""
+        return cls(shape.prepared(images.reshape(-1, *images.shape[2:])), labels.ravel())
+
+    def drawn(self, count: int, change: Augmentation, rng: np.random.Generator) -> tuple[Any, Array]:
+        """Some of them: images (2 count, C, H, W), both of a pair changed alike, and their numbers (2 count,)."""
+        chosen = (2 * rng.integers(len(self.labels) // 2, size=(count, 1)) + np.arange(2)).ravel()
+        return self.pictures.changed(chosen, change, rng, alike=2), self.labels[chosen]
+
+
 @dataclass(frozen=True)
 class Driver:
     """How a driver is trained.
@@ -97,6 +125,9 @@ class Driver:
         translation_steps, translation_batch: of `translation`, whose steps take longer.
         recoveries: images of where two first networks get to when they drive by themselves, from which, too, the
             network learns (`recoveries.py`); 0: none drives.
+        pairs: of images that differ in what is in the way and in nothing else, whose difference is learned beside the
+            numbers (`worlds/drive/counterfactuals.py`); 0: none.
+        contrast_weight: of that difference's loss, beside 1 for the numbers'.
     """
 
     name: ClassVar[str] = "driver"
@@ -115,14 +146,17 @@ class Driver:
     translation_steps: int = 1600
     translation_batch: int = 16
     recoveries: int = 0
+    pairs: int = 0
+    contrast_weight: float = 0.5
 
     def __post_init__(self) -> None:
         get_normalisation(self.normalisation)
         get_augmentation(self.augmentation)
         if self.adaptation not in ADAPTATIONS:
             raise unknown("adaptation", self.adaptation, ADAPTATIONS)
-        if self.recoveries < 0:
-            raise InputError(f"recoveries of a driver: expected a number of images, 0 for none, got {self.recoveries}")
+        for name, value in (("recoveries", self.recoveries), ("pairs", self.pairs)):
+            if value < 0:
+                raise InputError(f"{name} of a driver: expected a number of images, 0 for none, got {value}")
         if len(self.size) != 2 or min(self.size) < 16:
             raise InputError(f"size of a driver's images: expected a width and a height from 16 on, got {self.size}")
 
@@ -133,6 +167,7 @@ class Driver:
         *,
         unlabelled: Images | None = None,
         recover: Recover | None = None,
+        contrast: Contrast | None = None,
         seed: int = 0,
         folder: Path | None = None,
         progress: Progress = silent,
@@ -144,29 +179,35 @@ class Driver:
             labels: (n,) their numbers.
             unlabelled: (m, H', W', 3) real, to adapt to; None: only without adaptation.
             recover: lets a first network drive; None: only without `recoveries`.
+            contrast: makes pairs; None: only without `pairs`.
             seed: of everything random.
             folder: where to keep the state between chunks, and from where to go on; None: nowhere.
             progress: told of each chunk.
         """
         self._check(images, labels, unlabelled)
-        if self.recoveries:
-            if recover is None:
-                raise InputError("learner 'driver': nothing lets it drive, so it cannot learn from recoveries")
+        pairs = None
+        if self.recoveries and recover is None:
+            raise InputError("learner 'driver': nothing lets it drive, so it cannot learn from recoveries")
+        if self.pairs:
+            if contrast is None:
+                raise InputError("learner 'driver': nothing makes pairs of images, so it cannot learn from them")
+            pairs = Pairs.of(self.shape, *contrast(self.pairs))
+        if recover is not None:
             for number in range(min(_ROUNDS, self.recoveries)):
-                more, right = self._recovered(images, labels, recover, number, seed, folder, progress)
+                more, right = self._recovered(images, labels, pairs, recover, number, seed, folder, progress)
                 images, labels = np.concatenate([images, more]), np.concatenate([labels, right])
         if self.adaptation == "auto":
             from simloop.learn.selection import select
 
             assert unlabelled is not None  # or it was refused
-            return select(self, images, labels, unlabelled, seed=seed, folder=folder, progress=progress)
+            return select(self, images, labels, unlabelled, pairs=pairs, seed=seed, folder=folder, progress=progress)
         simulated = self.shape.prepared(images)
         real = None if unlabelled is None or self.adaptation == "none" else self.shape.prepared(unlabelled)
-        return self.train_prepared(simulated, labels, real, seed=seed, folder=folder, progress=progress)
+        return self.train_prepared(simulated, labels, real, pairs=pairs, seed=seed, folder=folder, progress=progress)
 
     def _recovered(
-        self, images: Images, labels: Array, recover: Recover, number: int, seed: int, folder: Path | None,
-        progress: Progress,
+        self, images: Images, labels: Array, pairs: Pairs | None, recover: Recover, number: int, seed: int,
+        folder: Path | None, progress: Progress,
     ) -> tuple[Images, Array]:  # fmt: skip
         """What an early network, which adapts to nothing, sees where it drives, and what is right there; made once."""
         own = folder / f"round-{number}" if folder else None
@@ -175,7 +216,9 @@ class Driver:
             with np.load(kept) as stored:
                 return stored["images"], stored["labels"]
         early = replace(self, adaptation="none", recoveries=0, steps=max(int(_EARLY * self.steps), 1))
-        made = early.train(images, labels, seed=seed, folder=own, progress=progress)
+        made = early.train_prepared(
+            early.shape.prepared(images), labels, None, pairs=pairs, seed=seed, folder=own, progress=progress
+        )
         share = -(-(self.recoveries - number) // _ROUNDS)
         more, right = recover(made.model, share, number)
         if kept:
@@ -211,6 +254,7 @@ class Driver:
         labels: Array,
         real: Pictures | None,
         *,
+        pairs: Pairs | None = None,
         seed: int = 0,
         folder: Path | None = None,
         progress: Progress = silent,
@@ -227,9 +271,11 @@ class Driver:
         steps, seen = self._steps, None if course.trains == "none" else real
         chunks = -(-steps // _CHUNK)
         deviations = scale.down(labels)
+        beside = replace(pairs, labels=scale.down(pairs.labels)) if pairs else None
         for chunk in range(record["chunk"], chunks):
             first = chunk * _CHUNK
-            losses = self._chunk(course, images, deviations, seen, range(first, min(first + _CHUNK, steps)), seed)
+            some = range(first, min(first + _CHUNK, steps))
+            losses = self._chunk(course, images, deviations, seen, beside, some, seed)
             line = {"steps": min(first + _CHUNK, steps), **losses, "wall_seconds": clock.seconds}
             record = {"chunk": chunk + 1, "wall_seconds": clock.seconds, "history": [*record["history"], line]}
             if kept_in:
@@ -245,8 +291,9 @@ class Driver:
         return self.translation_steps if self.adaptation == "translation" else self.steps
 
     def _chunk(
-        self, course: Plain, images: Pictures, labels: Array, real: Pictures | None, steps: range, seed: int
-    ) -> dict[str, float]:
+        self, course: Plain, images: Pictures, labels: Array, real: Pictures | None, pairs: Pairs | None, steps: range,
+        seed: int,
+    ) -> dict[str, float]:  # fmt: skip
         """Some gradient steps; the mean of each loss."""
         import torch
 
@@ -254,20 +301,24 @@ class Driver:
 
         change = get_augmentation(self.augmentation)
         size = self.translation_batch if self.adaptation == "translation" else self.batch
+        paired = int(_PAIRED * size / 2) if pairs else 0
         with repeatable(int(stream(seed, "driver", "chunk", steps.start).integers(2**31))):
             likely = self._weights(course, labels, real) if real else None
             losses = []
             for step in steps:
                 rng = stream(seed, "driver", "batch", step)
-                chosen = rng.integers(len(images), size=size)
-                seen = images.changed(chosen, change, rng)
+                chosen = rng.integers(len(images), size=size - 2 * paired)
+                seen, numbers = images.changed(chosen, change, rng), labels[chosen]
+                if pairs:
+                    both, right = pairs.drawn(paired, change, rng)
+                    seen, numbers = torch.cat([seen, both]), np.concatenate([numbers, right])
                 other = real.changed(rng.choice(len(real), size=size, p=likely), change, rng) if real else None
                 done = step / self._steps
                 for optimizer in course.optimizers.values():
                     for group in optimizer.param_groups:
                         group["lr"] = optimizer.defaults["lr"] * self._rate(done)
-                numbers = torch.from_numpy(labels[chosen].astype(np.float32))
-                losses.append(course.step(Batch(seen, numbers, other, done)))
+                right = torch.from_numpy(numbers.astype(np.float32))
+                losses.append(course.step(Batch(seen, right, other, done, paired)))
         return {name: float(np.mean([each[name] for each in losses])) for name in losses[0]}
 
     @staticmethod
@@ -286,7 +337,8 @@ class Driver:
         from simloop.learn.domains.course import Options
         from simloop.learn.domains.courses import COURSES
 
-        weights = {"coral": self.coral_weight, "dann": self.dann_weight, **_TRANSLATION}
+        weights = {"coral": self.coral_weight, "dann": self.dann_weight, "contrast": self.contrast_weight,
+                   **_TRANSLATION}  # fmt: skip
         channels = get_normalisation(self.normalisation).channels
         options = Options(channels, self.size, self.width, self.learning_rate, weights)
         with repeatable(int(stream(seed, "driver").integers(2**31))):

@@ -57,10 +57,15 @@ class Pictures:
             at = slice(first, first + TOGETHER)
             yield at, self.take(at)
 
-    def changed(self, index: NDArray[np.int64], change: Augmentation, rng: np.random.Generator) -> Any:
-        """Some of them shifted, normalised, and otherwise changed at random: (m, C, H, W), as `take` gives them."""
-        seen = self._normalised(change.shifted(self.images, index, rng))
-        change.disturb(seen.permute(0, 2, 3, 1).numpy(), rng)
+    def changed(
+        self, index: NDArray[np.int64], change: Augmentation, rng: np.random.Generator, *, alike: int = 1
+    ) -> Any:
+        """Some of them shifted, normalised, and otherwise changed at random: (m, C, H, W), as `take` gives them.
+
+        So many in a row are changed `alike`.
+        """
+        seen = self._normalised(change.shifted(self.images, index, rng, alike=alike))
+        change.disturb(seen.permute(0, 2, 3, 1).numpy(), rng, alike=alike)
         return seen
 
     def _normalised(self, images: Images) -> Any:

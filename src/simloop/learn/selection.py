@@ -35,7 +35,7 @@ from simloop.randomness import stream
 from simloop.repeatable import repeatable
 
 if TYPE_CHECKING:
-    from simloop.learn.driving import Driver, TrainedDriver
+    from simloop.learn.driving import Driver, Pairs, TrainedDriver
     from simloop.learn.pictures import Images, Pictures
 
 #: what is tried; `translation` takes longer than all of them together and is taken by name
@@ -76,6 +76,7 @@ def select(
     labels: Array,
     unlabelled: Images,
     *,
+    pairs: Pairs | None = None,
     seed: int,
     folder: Path | None,
     progress: Progress = silent,
@@ -91,7 +92,9 @@ def select(
     held = stream(seed, "driver", "scored").choice(len(images), size=min(_SCORED, len(images)), replace=False)
     for name in CANDIDATES:
         one = replace(learner, adaptation=name)
-        trained[name] = one.train_prepared(simulated, labels, real, seed=seed, folder=folder, progress=progress)
+        trained[name] = one.train_prepared(
+            simulated, labels, real, pairs=pairs, seed=seed, folder=folder, progress=progress
+        )
         network = trained[name].model.network
         with repeatable(0):
             said = answers(network, real)[1]

@@ -20,7 +20,7 @@ from typing import Any, ClassVar
 import torch
 
 from simloop.learn.domains.adabn import AdaBN
-from simloop.learn.domains.course import Batch, control_loss
+from simloop.learn.domains.course import Batch
 
 
 class Coral(AdaBN):
@@ -33,10 +33,10 @@ class Coral(AdaBN):
         self.network.train()
         features, said = self.network(batch.images)
         others, _ = self.network(batch.real)
-        control = control_loss(said, batch.labels)
+        control, parts = self.control(said, batch)
         distance = coral_loss(features, others)
         self.descend(control + self.options.weights["coral"] * ramp(batch.done) * distance)
-        return {"control": float(control.detach()), "coral": float(distance.detach())}
+        return {**parts, "coral": float(distance.detach())}
 
 
 def coral_loss(features: Any, others: Any) -> Any:

@@ -53,12 +53,14 @@ class Batch:
         real: (B, C, H, W) of reality, or None; drawn so that what is said of them is distributed as the labels of
             simulation are (`label_shift.py`).
         done: of the training, 0 to 1.
+        pairs: how many of the last images are pairs, whose difference is to be said rightly, too.
     """
 
     images: Any
     labels: Any
     real: Any
     done: float
+    pairs: int = 0
 
 
 class Plain:
@@ -88,9 +90,21 @@ class Plain:
         """One gradient step; its losses by name, "control" among them."""
         self.network.train()
         _, said = self.network(batch.images)
-        loss = control_loss(said, batch.labels)
+        loss, told = self.control(said, batch)
         self.descend(loss)
-        return {"control": float(loss.detach())}
+        return told
+
+    def control(self, said: Any, batch: Batch) -> tuple[Any, dict[str, float]]:
+        """What is to be minimised of what is said of a batch's images, (B,), and its parts by name."""
+        loss = control_loss(said, batch.labels)
+        told = {"control": float(loss.detach())}
+        if batch.pairs:
+            first = len(said) - 2 * batch.pairs
+            apart, right = (x[first::2] - x[first + 1 :: 2] for x in (said, batch.labels))
+            contrast = control_loss(apart, right)
+            told["contrast"] = float(contrast.detach())
+            loss = loss + self.options.weights["contrast"] * contrast
+        return loss, told
 
     def descend(self, loss: Any) -> None:
         for optimizer in self.optimizers.values():

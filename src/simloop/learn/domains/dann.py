@@ -23,7 +23,7 @@ from torch.nn import functional
 
 from simloop.learn.domains.adabn import AdaBN
 from simloop.learn.domains.coral import ramp
-from simloop.learn.domains.course import Batch, Options, control_loss
+from simloop.learn.domains.course import Batch, Options
 from simloop.learn.domains.network import FEATURES
 
 
@@ -48,7 +48,7 @@ class Dann(AdaBN):
         self.network.train()
         features, said = self.network(batch.images)
         others, _ = self.network(batch.real)
-        control = control_loss(said, batch.labels)
+        control, parts = self.control(said, batch)
         weight = self.options.weights["dann"] * ramp(batch.done)
         both = Reversed.apply(torch.cat([features, others]), weight)
         told = functional.binary_cross_entropy_with_logits(
@@ -56,7 +56,7 @@ class Dann(AdaBN):
             torch.cat([torch.zeros(len(features)), torch.ones(len(others))]),
         )
         self.descend(control + told)
-        return {"control": float(control.detach()), "domain": float(told.detach())}
+        return {**parts, "domain": float(told.detach())}
 
 
 class Reversed(torch.autograd.Function):  # type: ignore[misc]

@@ -82,18 +82,20 @@ class Translation(Plain):
         self.optimizers["judges"].step()
 
         again = [self.encoders[k](translated[k]) for k in range(2)]  # the latent of what was translated into k
+        control, parts = self.control(self.controller(latent[0])[1], batch)
         losses = {
             "reconstruction": sum(functional.l1_loss(self.decoders[k](latent[k]), images[k]) for k in range(2)),
             "cycle": sum(functional.l1_loss(self.decoders[k](again[1 - k]), images[k]) for k in range(2)),
             "latent": sum(functional.l1_loss(again[1 - k], latent[k].detach()) for k in range(2)),
             "adversarial": sum(((self.discriminators[k](translated[k]) - 1) ** 2).mean() for k in range(2)),
-            "control": control_loss(self.controller(latent[0])[1], batch.labels),
+            "control": control,
             "control of cycle": control_loss(self.controller(again[1])[1], batch.labels),
         }
         self.optimizers["adam"].zero_grad()
         sum(self.options.weights[name] * loss for name, loss in losses.items()).backward()
         self.optimizers["adam"].step()
-        return {name: float(loss.detach()) for name, loss in losses.items()} | {"judges": float(judged.detach())}
+        told = {name: float(loss.detach()) for name, loss in losses.items()}
+        return {**told, **parts, "judges": float(judged.detach())}
 
     def judgement(self, domain: int, images: Any, translated: Any) -> Any:
         """The loss of a discriminator: 1 for images of its domain, 0 for what was translated into it."""

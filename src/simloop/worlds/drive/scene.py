@@ -10,7 +10,7 @@ changes it. Heights are above the road, which is flat.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -42,6 +42,8 @@ _LIE, _SEEN = ("cone", "cone", "barrier", "clutter"), 0.4
 _OUT, _BACK, _LATE = 14.0, 10.0, 8.0
 #: m along the road that ice is long at most
 _LONGEST_ICE = 25.0
+#: m by which things are put away that are not there: beyond what any camera sees
+_AWAY = 1e5
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,10 +82,12 @@ class Scene:
         parts: what they are made of.
         ice: (k, 3) from and to how far along the road, m, there is ice, and its grip beside the road's.
         line: (points of the road,) m, how far to the left of the road's middle an expert wants to drive.
+        lane: (points of the road,) m, the same if nothing were in the way.
         danger: place in `DANGERS`.
         danger_at: m along the road where it happens; NaN where there is none.
         people: who walk beside the road; None: nobody.
         walkers: (m,) the things that they are.
+        avoided: the things that it leads around.
     """
 
     road: Road
@@ -98,10 +102,12 @@ class Scene:
     parts: Parts
     ice: Array
     line: Array
+    lane: Array
     danger: int = 0
     danger_at: float = float("nan")
     people: Pavements | None = None
     walkers: tuple[int, ...] = ()
+    avoided: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         return len(self.kinds)
@@ -132,6 +138,12 @@ class Scene:
         if not last:
             return self.tracks[:, 0]
         return (1 - part) * self.tracks[:, low] + part * self.tracks[:, low + 1]
+
+    def cleared(self) -> Scene:
+        """The same scene without the things that its line leads around, and with the line that then is wanted."""
+        known = self.known.copy()
+        known[list(self.avoided), :, :2] += _AWAY
+        return replace(self, known=known, line=self.lane, avoided=())
 
     @cached_property
     def extents(self) -> tuple[Array, Array]:
@@ -172,7 +184,8 @@ def make_scene(
     for walk in walks:
         things.add("pedestrian", walk, _person(rng))
     danger, ice, at = DANGERS[int(values["danger.kind"])], np.zeros((0, 3)), start + values["danger.after"]
-    line = things.add_obstacles(values, rng, _wanted(road, values), float("nan") if danger == "none" else at)
+    lane = _wanted(road, values)
+    line = things.add_obstacles(values, rng, lane, float("nan") if danger == "none" else at)
     if danger == "ice":
         ice = np.array([[at, at + _between(rng, 8, _LONGEST_ICE), values["danger.grip"]]])
     elif danger != "none":
@@ -181,8 +194,9 @@ def make_scene(
     return Scene(
         road=road, centre=_centre(road, values), edge=int(values["lines.edge"]), line_width=values["lines.width"],
         dash=values["lines.dash"], gap=values["lines.gap"], kerb=bool(values["kerb.there"]), kinds=things.kinds,
-        known=things.known, parts=things.parts, ice=ice, line=line, danger=DANGERS.index(danger),
+        known=things.known, parts=things.parts, ice=ice, line=line, lane=lane, danger=DANGERS.index(danger),
         danger_at=at if danger != "none" else float("nan"), people=people, walkers=things.walkers,
+        avoided=things.avoided,
     )  # fmt: skip
 
 
@@ -216,6 +230,7 @@ class _Things:
         self._tracks: list[Array] = []
         self._parts: list[tuple[int, _Part]] = []
         self._walkers: dict[int, Walker] = {}
+        self._avoided: list[int] = []
 
     @property
     def kinds(self) -> NDArray[np.int64]:
@@ -319,7 +334,7 @@ class _Things:
             if -_BACK < at - danger_at < _LONGEST_ICE + _OUT:
                 continue
             place, heading, _ = self._road.at(at, beside)
-            self.add(kind, np.array([*place, float(heading) + turned + _TURNED.get(kind, 0.0)]), parts)
+            self._add_avoided(kind, np.array([*place, float(heading) + turned + _TURNED.get(kind, 0.0)]), parts)
             line = self._led_around(line, at, around, out)
         return line
 
@@ -358,14 +373,23 @@ class _Things:
         parts = _car(rng) if kind == "car" else _barrier(rng, self._across())
         beside = lane - (0.25 * road.lane_width if road.lanes == 1 else 0.0)
         place, heading, _ = road.at(at, beside)
-        self.add(kind, np.array([*place, float(heading) + _TURNED.get(kind, 0.0)]), parts)
+        self._add_avoided(kind, np.array([*place, float(heading) + _TURNED.get(kind, 0.0)]), parts)
         around = road.lane_width / 2 if road.lanes == 2 else 0.3 * road.lane_width
         return self._led_around(line, at, around)
+
+    def _add_avoided(self, kind: str, place: Array, parts: Sequence[_Part]) -> None:
+        """Add a thing that the line leads around."""
+        self._avoided.append(len(self._kinds))
+        self.add(kind, place, parts)
 
     def _add_walker(self, walker: Walker, parts: Sequence[_Part]) -> None:
         """Add somebody who is on the way once everybody is there."""
         self._walkers[len(self._kinds)] = walker
         self.add("pedestrian", np.zeros(3), parts)
+
+    @property
+    def avoided(self) -> tuple[int, ...]:
+        return tuple(self._avoided)
 
     @property
     def walkers(self) -> tuple[int, ...]:
