@@ -33,11 +33,12 @@ from simloop.parameters import Parameter, ParameterSpace
 from simloop.randomness import number
 from simloop.runs import POLICY, Run
 from simloop.targets.images import image_set
+from simloop.worlds.drive.counterfactuals import counterfactuals
 from simloop.worlds.drive.world import Drive
 
 _FOLDER = Path("runs/bench-driving")
 _SEEDS = (0, 1, 2)
-_REQUEST = Request(size=(80, 60), passes=(), views=8)
+_REQUEST = Request(passes=(), views=8)
 #: groups of the look, and of the world's own parameters; what is in neither always varies
 _LOOK = ("texture", "lines", "light", "sky", "weather", "camera", "sensor")
 _SCENE = ("markings", "things")
@@ -75,6 +76,13 @@ RECOVERING = Arm(
     24_000,
     Driver(normalisation="local-standard", augmentation="strong", steps=5000, width=24, recoveries=12_000),
 )
+#: of about 14 minutes: larger images, and pairs of them that differ in what is in the way
+PAIRED = Arm(
+    "all, pairs",
+    GROUPS,
+    24_000,
+    Driver(size=(160, 120), normalisation="local-standard", steps=6000, width=24, pairs=6_000),
+)
 _SMALL = Driver(normalisation="local", steps=1000)
 
 
@@ -84,7 +92,7 @@ def run() -> None:
     for seed in _SEEDS:  # arms whose frames are the same follow each other
         for arm in sorted(_ARMS, key=lambda a: a.groups, reverse=True):
             trained(arm, seed)
-    entrants = [Entrant(a.name, tuple(trained(a, s) for s in _SEEDS)) for a in (*_ARMS, LONGER)]
+    entrants = [Entrant(a.name, tuple(trained(a, s) for s in _SEEDS)) for a in (*_ARMS, LONGER, PAIRED)]
     found = benchmark(frames, entrants, training=training)
     print(f"{len(frames)} real frames, {_ARMS[0].frames} simulated ones, {len(_SEEDS)} seeds\n")
     show_table(found)
@@ -145,11 +153,11 @@ def trained(arm: Arm, seed: int) -> DriverModel:
 
 def named(name: str) -> Arm:
     """The arm that has this name."""
-    return next(a for a in (*_ARMS, LONGER, RECOVERING) if a.name == name)
+    return next(a for a in (*_ARMS, LONGER, RECOVERING, PAIRED) if a.name == name)
 
 
 def _train(arm: Arm, seed: int, folder: Path) -> dict[str, Any]:
-    images, labels = album(arm.groups, arm.frames, seed)
+    images, labels = album(arm.groups, arm.frames, seed, arm.learner.size)
     scenes, look = distributions_of(arm.groups)
 
     def recover(model: DriverModel, count: int, round_: int) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
@@ -157,17 +165,26 @@ def _train(arm: Arm, seed: int, folder: Path) -> dict[str, Any]:
         assert isinstance(world, Drive)
         return recoveries(world, model, count, distribution=scenes, look=look, seed=number(seed, "recoveries", round_))
 
-    made = arm.learner.train(images, labels, recover=recover, seed=seed, folder=folder / "training")
+    def contrast(count: int) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+        world = get_world("drive")
+        assert isinstance(world, Drive)
+        return counterfactuals(world, count, size=arm.learner.size, distribution=scenes, look=look,
+                               seed=number(seed, "pairs"))  # fmt: skip
+
+    made = arm.learner.train(images, labels, recover=recover, contrast=contrast, seed=seed, folder=folder / "training")
     made.model.save(folder / POLICY)
     return {"seconds": made.wall_seconds, "history": made.history[-1]}
 
 
-@lru_cache(maxsize=3)
-def album(groups: tuple[str, ...], count: int, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
-    """Simulated frames (n, 60, 80, 3) in which some groups vary, and how an expert steers there (n,)."""
+@lru_cache(maxsize=2)
+def album(
+    groups: tuple[str, ...], count: int, seed: int, size: tuple[int, int] = (80, 60)
+) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
+    """Simulated frames (n, H, W, 3) in which some groups vary, and how an expert steers there (n,)."""
     scenes, look = distributions_of(groups)
-    frames = get_world("drive").frames(range(count), request=_REQUEST, distribution=scenes, look=look, seed=seed)
-    images, labels = np.empty((count, 60, 80, 3), dtype=np.uint8), np.empty(count)
+    request = replace(_REQUEST, size=size)
+    frames = get_world("drive").frames(range(count), request=request, distribution=scenes, look=look, seed=seed)
+    images, labels = np.empty((count, *size[::-1], 3), dtype=np.uint8), np.empty(count)
     for i, frame in enumerate(frames):
         images[i], labels[i] = frame.rgb, frame.values["steering"]
     return images, labels

@@ -39,7 +39,7 @@ def test_pairs_differ_in_what_is_in_the_way(drive: Drive) -> None:
     images, labels = counterfactuals(drive, 30, size=SMALL, distribution=wide, look=look, seed=7)
     assert images.shape == (30, 2, 60, 80, 3)
     apart = np.abs(images[:, 0].astype(int) - images[:, 1]).max(axis=3)
-    assert ((apart > 40).sum(axis=(1, 2)) >= 6).all()
+    assert ((apart > 40).sum(axis=(1, 2)) >= 2).all()
     assert np.median((apart <= 8).mean(axis=(1, 2))) > 0.9
     assert (np.abs(labels[:, 0] - labels[:, 1]) >= 0.08).all()
     assert (np.abs(labels) <= 1).all()

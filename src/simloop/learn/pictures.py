@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 Images = NDArray[np.uint8]
 #: images that are looked at together where nothing is learned
 TOGETHER = 128
+#: images that are normalised together: what is computed on the way stays near the processor
+_FEW = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,10 +73,16 @@ class Pictures:
     def _normalised(self, images: Images) -> Any:
         import torch
 
+        normal, (height, width) = get_normalisation(self.normalisation), images.shape[1:3]
         with torch.no_grad():
-            # planes of one channel, for sums and products over them
-            x = torch.from_numpy(images).permute(0, 3, 1, 2).contiguous().to(torch.float32).div_(255)
-            return get_normalisation(self.normalisation).of(x).contiguous(memory_format=torch.channels_last)
+            out = torch.empty(
+                (len(images), normal.channels, height, width), memory_format=torch.channels_last, dtype=torch.float32
+            )
+            for first in range(0, len(images), _FEW):
+                # planes of one channel, for sums and products over them
+                x = torch.from_numpy(images[first : first + _FEW]).permute(0, 3, 1, 2).contiguous().to(torch.float32)
+                out[first : first + _FEW] = normal.of(x.div_(255))
+            return out
 
 
 def check_images(images: Images, what: str = "images") -> None:

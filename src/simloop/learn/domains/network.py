@@ -1,13 +1,17 @@
 """The small network that drives: an image in, features and one number out.
 
-Four convolutions of stride 2, each with batch normalisation, then one hidden layer. Batch normalisation and not group
-normalisation, on purpose: its statistics are where a network keeps what its domain looks like, and `adabn` and `dann`
-change just those. It costs nothing in use, where statistics are fixed: an image's answer does not depend on its batch.
+Four convolutions, each with batch normalisation, then one hidden layer. Their strides are 2; the first one's is larger
+for larger images, so that these cost little more: small things are for the first one to see. Batch normalisation and
+not group normalisation, on purpose: its statistics are where a network keeps what its domain looks like, and `adabn`
+and `dann` change just those. It costs nothing in use, where statistics are fixed: an image's answer does not depend on
+its batch.
 """
 
 from __future__ import annotations
 
 import itertools
+import math
+from math import prod
 from typing import Any
 
 import torch
@@ -29,11 +33,12 @@ class Network(nn.Module):  # type: ignore[misc]
     def __init__(self, channels: int, size: tuple[int, int], width: int) -> None:
         super().__init__()
         widths = [channels, width, 2 * width, 4 * width, 4 * width]
-        kernels = [5, 3, 3, 3]
+        strides = [first_stride(size[0]), 2, 2, 2]
+        kernels = [strides[0] + 3, 3, 3, 3]
         self.blocks = nn.ModuleList(
-            block(a, b, k) for (a, b), k in zip(itertools.pairwise(widths), kernels, strict=True)
+            block(a, b, k, s) for (a, b), k, s in zip(itertools.pairwise(widths), kernels, strides, strict=True)
         )
-        across, down = (-(-side // 2 ** len(kernels)) for side in size)
+        across, down = (-(-side // prod(strides)) for side in size)
         self.hidden = nn.Sequential(nn.Flatten(), nn.Linear(widths[-1] * across * down, FEATURES), nn.ReLU())
         self.out = nn.Linear(FEATURES, 1)
         self.to(memory_format=torch.channels_last)
@@ -64,8 +69,13 @@ class Whole(nn.Module):  # type: ignore[misc]
         return self.network(x)[1] * self.scale["deviation"] + self.scale["mean"]
 
 
-def block(channels: int, out: int, kernel: int) -> nn.Sequential:
-    """A convolution of stride 2 with batch normalisation."""
+def first_stride(width: int) -> int:
+    """Of the first convolution on images so many pixels wide: 2 for 80, 4 for 160; what it gives is about as large."""
+    return int(2 ** max(1, round(math.log2(width / 40))))
+
+
+def block(channels: int, out: int, kernel: int, stride: int = 2) -> nn.Sequential:
+    """A convolution with batch normalisation."""
     return nn.Sequential(
-        nn.Conv2d(channels, out, kernel, 2, kernel // 2, bias=False), nn.BatchNorm2d(out), nn.ReLU(inplace=True)
+        nn.Conv2d(channels, out, kernel, stride, kernel // 2, bias=False), nn.BatchNorm2d(out), nn.ReLU(inplace=True)
     )

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 #: m before a thing from where it is seen
 _NEAR, _FAR = 2.0, 18.0
 #: of full lock, and pixels of 80 x 60 that differ by more than some of 255: what a pair differs in at least
-_TURNS, _PIXELS, _BY = 0.08, 6, 40
+_TURNS, _PIXELS, _BY = 0.08, 2, 40
 #: places that are tried in each scene, and scenes after which there must have been a pair
 _PLACES, _SCENES = 8, 500
 #: pairs after which it is told how far it is
