@@ -12,6 +12,7 @@ before, whoever ran it before: what was chosen after looking is said in docs/rea
 
 from __future__ import annotations
 
+import itertools
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -46,6 +47,9 @@ _OF_THINGS = frozenset(
     ["things", "obstacles", "cones", "barriers", "parked", "traffic", "pedestrians", "buildings", "clutter", "danger"]
 )
 GROUPS = (*_LOOK, *_SCENE)
+#: pixels of larger pictures; new pairs of them, their seed, by how much a pixel must differ, and how many of them do
+_LARGE = (160, 120)
+_PAIRS, _PAIRS_SEED, _BY, _DIFFER = 600, 4321, 40, (8, 50, 200)
 #: rows of a picture of 120 that are 9 degrees
 _ROWS = 12
 
@@ -81,7 +85,7 @@ PAIRED = Arm(
     "all, pairs",
     GROUPS,
     24_000,
-    Driver(size=(160, 120), normalisation="local-standard", steps=6000, width=24, pairs=6_000),
+    Driver(size=_LARGE, normalisation="local-standard", steps=6000, width=24, pairs=6_000),
 )
 _SMALL = Driver(normalisation="local", steps=1000)
 
@@ -98,6 +102,8 @@ def run() -> None:
     show_table(found)
     print("\nthe same frames shifted by 12 rows (9 degrees): what is lost of r\n")
     show(["driver", "as they are", "up", "down"], [_shifted(e, frames) for e in entrants])
+    print("\nwhat is in the way: how far it makes them steer elsewhere, in parts of how far the expert does\n")
+    show_minded([e for e in entrants if e.name in (LONGER.name, PAIRED.name)])
     small = [Arm("all", GROUPS, 6_000, _SMALL), Arm("none", (), 6_000, _SMALL)]
     small += [Arm(f"{g} alone", (g,), 6_000, _SMALL) for g in GROUPS]
     small += [Arm(f"without {g}", tuple(x for x in GROUPS if x != g), 6_000, _SMALL) for g in GROUPS]
@@ -118,6 +124,31 @@ def show_table(found: Benchmark) -> None:
         spread = ", ".join(f"{x:.3f}" for x in row.seeds["MAE"]) if len(row.predicted) > 1 else ""
         rows.append([row.name, *(_cell(row.values[n], row.intervals[n]) for n in names), spread, cell])
     show(["driver", *names, "MAE of seeds", f"MAE less {found.rows[0].name}"], rows)
+
+
+def show_minded(entrants: list[Entrant]) -> None:
+    """Of new pairs of pictures, by how many of their pixels differ; the mean over seeds, and twice its standard error.
+
+    The error is that of the pairs: the deviation of how far a mean over seeds is off its line through 0.
+    """
+    world = get_world("drive")
+    assert isinstance(world, Drive)
+    scenes, look = distributions_of(GROUPS)
+    size = _LARGE
+    pairs, right = counterfactuals(world, _PAIRS, size=size, distribution=scenes, look=look, seed=_PAIRS_SEED)
+    differ = (np.abs(pairs[:, 0].astype(np.int16) - pairs[:, 1]).max(axis=3) > _BY).sum(axis=(1, 2))
+    expert = right[:, 0] - right[:, 1]
+    rows = []
+    for low, high in itertools.pairwise((*_DIFFER, size[0] * size[1])):
+        some = (differ >= low) & (differ < high)
+        row = [f"{low} to {high}", str(some.sum()), f"{np.abs(expert[some]).mean():.3f}"]
+        for entrant in entrants:
+            apart = np.mean([m(pairs[some, 0]) - m(pairs[some, 1]) for m in entrant.seeds], axis=0)
+            part = (apart * expert[some]).sum() / (expert[some] ** 2).sum()
+            off = (apart - part * expert[some]) * expert[some]
+            row.append(f"{part:.2f} ± {2 * np.sqrt((off**2).sum()) / (expert[some] ** 2).sum():.2f}")
+        rows.append(row)
+    show(["pixels that differ", "pairs", "the expert", *(e.name for e in entrants)], rows)
 
 
 def _cell(value: float, interval: tuple[float, float]) -> str:
