@@ -1,6 +1,7 @@
 """How far does a network drive in a renderer and weather that its training never had, before someone takes the wheel?
 
-Drivers of `real_driving`, three seeds each: all randomised, with and without recoveries, and nothing but the roads.
+Drivers of `real_driving`, three seeds each: all randomised, with recoveries, with pairs, and with neither, and nothing
+but the roads randomised.
 They drive new roads in world `drive/held-out`, MuJoCo's renderer, with its weather and lights; so do the expert, who
 knows the road, and one who goes straight on. Roads are as in `wide`, with ice and blocked lanes, but first nothing lies
 in the lane. A network says the mean of what may be right, and so steers too little in tight bends: what it says is
@@ -21,7 +22,7 @@ from simloop.worlds.drive.closed_loop import close_loop, constant
 from simloop.worlds.drive.held_out import HeldOut
 
 _FOLDER = Path("runs/bench-drive-closed-loop")
-_ARMS = ("all, recoveries", "all, local", "none, local")
+_ARMS = ("all, recoveries", "all, pairs", "all, local", "none, local")
 _SEEDS = (0, 1, 2)
 #: km of each driver, on how many roads; those of the expert and of one who goes straight on are as many as of one seed
 _FAR, _ROADS, _ROAD_SEED = 5.0, 25, 77
