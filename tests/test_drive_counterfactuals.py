@@ -82,6 +82,8 @@ def test_a_driver_learns_what_makes_the_difference() -> None:
     assert abs((without(marked(seen)) - without(seen)).mean()) < 0.2
     with pytest.raises(InputError, match="nothing makes pairs"):
         learner.train(images, labels)
+    with pytest.raises(InputError, match="pairs: expected images"):
+        learner.train(images, labels, contrast=lambda _: (pairs[:, 0], numbers))
     with pytest.raises(InputError, match="pairs of a driver: expected a number of images"):
         Driver(pairs=-1)
 

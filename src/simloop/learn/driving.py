@@ -98,6 +98,11 @@ class Pairs:
     @classmethod
     def of(cls, shape: Shape, images: Images, labels: Array) -> Pairs:
         """Images (n, 2, H, W, 3) and numbers (n, 2), for networks of a shape."""
+        if not len(images) or images.shape[1:2] != (2,) or labels.shape != images.shape[:2]:
+            raise InputError(
+                f"pairs: expected images (n, 2, height, width, 3) and numbers (n, 2), got {images.shape} and"
+                f" {labels.shape}"
+            )
         return cls(shape.prepared(images.reshape(-1, *images.shape[2:])), labels.ravel())
 
     def drawn(self, count: int, change: Augmentation, rng: np.random.Generator) -> tuple[Any, Array]:
