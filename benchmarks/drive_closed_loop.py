@@ -1,11 +1,11 @@
 """How far does a network drive in a renderer and weather that its training never had, before someone takes the wheel?
 
 Drivers of `real_driving`, three seeds each: all randomised, with recoveries, with pairs, and with neither, and nothing
-but the roads randomised.
-They drive new roads in world `drive/held-out`, MuJoCo's renderer, with its weather and lights; so do the expert, who
-knows the road, and one who goes straight on. Roads are as in `wide`, with ice and blocked lanes, but first nothing lies
-in the lane. A network says the mean of what may be right, and so steers too little in tight bends: what it says is
-multiplied by `_GAIN`. Trainings and drives are kept in `runs/`; a benchmark that was stopped goes on there.
+but the roads randomised. They drive new roads in world `drive/held-out`, MuJoCo's renderer, with its weather and
+lights; so do the expert, who knows the road, and one who goes straight on. Roads are as in `wide`, with ice and blocked
+lanes, but first nothing lies in the lane. A network says the mean of what may be right, and so steers too little in
+tight bends: what it says is multiplied by `_GAIN`. Trainings and drives are kept in `runs/`; a benchmark that was
+stopped goes on there.
 """
 
 from __future__ import annotations

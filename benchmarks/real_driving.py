@@ -34,12 +34,11 @@ from simloop.parameters import Parameter, ParameterSpace
 from simloop.randomness import number
 from simloop.runs import POLICY, Run
 from simloop.targets.images import image_set
-from simloop.worlds.drive.counterfactuals import counterfactuals
+from simloop.worlds.drive.counterfactuals import counterfactuals, differing
 from simloop.worlds.drive.world import Drive
 
 _FOLDER = Path("runs/bench-driving")
 _SEEDS = (0, 1, 2)
-_REQUEST = Request(passes=(), views=8)
 #: groups of the look, and of the world's own parameters; what is in neither always varies
 _LOOK = ("texture", "lines", "light", "sky", "weather", "camera", "sensor")
 _SCENE = ("markings", "things")
@@ -47,9 +46,9 @@ _OF_THINGS = frozenset(
     ["things", "obstacles", "cones", "barriers", "parked", "traffic", "pedestrians", "buildings", "clutter", "danger"]
 )
 GROUPS = (*_LOOK, *_SCENE)
-#: pixels of larger pictures; new pairs of them, their seed, by how much a pixel must differ, and how many of them do
+#: pixels of larger pictures; new pairs of them, their seed, and numbers of pixels that differ in them
 _LARGE = (160, 120)
-_PAIRS, _PAIRS_SEED, _BY, _DIFFER = 600, 4321, 40, (8, 50, 200)
+_PAIRS, _PAIRS_SEED, _DIFFER = 600, 4321, (8, 50, 200)
 #: rows of a picture of 120 that are 9 degrees
 _ROWS = 12
 
@@ -131,15 +130,11 @@ def show_minded(entrants: list[Entrant]) -> None:
 
     The error is that of the pairs: the deviation of how far a mean over seeds is off its line through 0.
     """
-    world = get_world("drive")
-    assert isinstance(world, Drive)
     scenes, look = distributions_of(GROUPS)
-    size = _LARGE
-    pairs, right = counterfactuals(world, _PAIRS, size=size, distribution=scenes, look=look, seed=_PAIRS_SEED)
-    differ = (np.abs(pairs[:, 0].astype(np.int16) - pairs[:, 1]).max(axis=3) > _BY).sum(axis=(1, 2))
-    expert = right[:, 0] - right[:, 1]
+    pairs, right = counterfactuals(_drive(), _PAIRS, size=_LARGE, distribution=scenes, look=look, seed=_PAIRS_SEED)
+    differ, expert = differing(pairs), right[:, 0] - right[:, 1]
     rows = []
-    for low, high in itertools.pairwise((*_DIFFER, size[0] * size[1])):
+    for low, high in itertools.pairwise((*_DIFFER, _LARGE[0] * _LARGE[1])):
         some = (differ >= low) & (differ < high)
         row = [f"{low} to {high}", str(some.sum()), f"{np.abs(expert[some]).mean():.3f}"]
         for entrant in entrants:
@@ -192,19 +187,23 @@ def _train(arm: Arm, seed: int, folder: Path) -> dict[str, Any]:
     scenes, look = distributions_of(arm.groups)
 
     def recover(model: DriverModel, count: int, round_: int) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
-        world = get_world("drive")
-        assert isinstance(world, Drive)
-        return recoveries(world, model, count, distribution=scenes, look=look, seed=number(seed, "recoveries", round_))
+        return recoveries(
+            _drive(), model, count, distribution=scenes, look=look, seed=number(seed, "recoveries", round_)
+        )
 
     def contrast(count: int) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
-        world = get_world("drive")
-        assert isinstance(world, Drive)
-        return counterfactuals(world, count, size=arm.learner.size, distribution=scenes, look=look,
+        return counterfactuals(_drive(), count, size=arm.learner.size, distribution=scenes, look=look,
                                seed=number(seed, "pairs"))  # fmt: skip
 
     made = arm.learner.train(images, labels, recover=recover, contrast=contrast, seed=seed, folder=folder / "training")
     made.model.save(folder / POLICY)
     return {"seconds": made.wall_seconds, "history": made.history[-1]}
+
+
+def _drive() -> Drive:
+    world = get_world("drive")
+    assert isinstance(world, Drive)
+    return world
 
 
 @lru_cache(maxsize=2)
@@ -213,7 +212,7 @@ def album(
 ) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
     """Simulated frames (n, H, W, 3) in which some groups vary, and how an expert steers there (n,)."""
     scenes, look = distributions_of(groups)
-    request = replace(_REQUEST, size=size)
+    request = Request(size=size, passes=(), views=8)
     frames = get_world("drive").frames(range(count), request=request, distribution=scenes, look=look, seed=seed)
     images, labels = np.empty((count, *size[::-1], 3), dtype=np.uint8), np.empty(count)
     for i, frame in enumerate(frames):

@@ -12,7 +12,9 @@ counterfactual examples and gradient supervision" (ECCV 2020); there gradients a
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -68,29 +70,41 @@ def counterfactuals(
         InputError: if nothing is ever in the way.
     """
     images, labels = np.empty((count, 2, size[1], size[0], 3), dtype=np.uint8), np.empty((count, 2))
-    drawn = distribution or Point(world.parameters)
     looks = Looks(look or Point(look_space()), Request(size=size, passes=()), seed)
-    found, scene_number = 0, 0
-    while found < count:
+    made = _pairs(world, distribution or Point(world.parameters), looks, size, seed)
+    for i, (pair, right) in enumerate(itertools.islice(made, count), 1):
+        images[i - 1], labels[i - 1] = pair, right
+        if i % _TOLD == 0:
+            progress(f"pairs with and without what is in the way: {i:,}", i / count)
+    return images, labels
+
+
+def differing(pairs: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """How many pixels (...,) differ visibly between the two of each pair (..., 2, H, W, 3)."""
+    apart = np.abs(pairs[..., 0, :, :, :].astype(np.int16) - pairs[..., 1, :, :, :])
+    return np.asarray((apart.max(axis=-1) > _BY).sum(axis=(-2, -1)))
+
+
+def _pairs(
+    world: Drive, drawn: Distribution, looks: Looks, size: tuple[int, int], seed: int
+) -> Iterator[tuple[NDArray[np.uint8], tuple[float, float]]]:
+    """Pairs of one scene after the other, without end."""
+    some = False
+    for scene_number in itertools.count():
         row = drawn.sample(1, stream(seed, "counterfactuals", "scene", scene_number))[0]
         values = dict(zip(world.parameters.names, row.tolist(), strict=True))
         scene = make_scene(values, stream(seed, "counterfactuals", "layout", scene_number))
-        for pair, right in _pairs(scene, values, looks, size, seed, scene_number):
-            if found < count:
-                images[found], labels[found] = pair, right
-                found += 1
-                if found % _TOLD == 0:
-                    progress(f"pairs with and without what is in the way: {found:,}", found / count)
-        scene_number += 1
-        if scene_number >= _SCENES and not found:
+        for pair in _pairs_of(scene, values, looks, size, seed, scene_number):
+            some = True
+            yield pair
+        if not some and scene_number + 1 >= _SCENES:
             raise InputError(
                 f"pairs: in {_SCENES} scenes nothing is in the way where it is seen and driven around; draw from a"
                 " distribution with obstacles.count or a blocked lane (danger.kind), as 'wide'"
             )
-    return images, labels
 
 
-def _pairs(
+def _pairs_of(
     scene: Scene, values: Mapping[str, float], looks: Looks, size: tuple[int, int], seed: int, scene_number: int
 ) -> Iterator[tuple[NDArray[np.uint8], tuple[float, float]]]:
     """The pairs of one scene."""
@@ -102,11 +116,11 @@ def _pairs(
     at, _ = road.locate(scene.known[list(scene.avoided), 0, :2])
     least = _PIXELS * size[0] * size[1] / (80 * 60)
     for k in range(_PLACES):
-        chosen = Begin.of(scene, values, rng)
+        begin = Begin.of(scene, values, rng)
         along = float(rng.choice(at) - rng.uniform(_NEAR, _FAR))
         if not road.closed and along < 0:
             continue
-        begin = Begin(along % road.length, chosen.beside, chosen.turned)
+        begin = replace(begin, along=along % road.length)
         place, speed = begin.place(scene), values["car.speed"]
         right = tuple(labels_at(s, values, begin.along, place, speed)["steering"] for s in (scene, clear))
         if abs(right[0] - right[1]) < _TURNS:
@@ -119,5 +133,5 @@ def _pairs(
         pair = np.stack(
             [dress.sensed(g.render(camera, dress.numbers, dress.lamps, dress.recolour)[0], noise) for g in geometries]
         )
-        if (np.abs(pair[0].astype(np.int16) - pair[1]).max(axis=2) > _BY).sum() >= least:
+        if differing(pair) >= least:
             yield pair, (right[0], right[1])
